@@ -1,0 +1,1 @@
+"""Deploys, watches, explains and rolls back by what ECS says."""

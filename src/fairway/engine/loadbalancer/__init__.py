@@ -1,0 +1,1 @@
+"""The data plane: what carries requests from a listener to a target."""

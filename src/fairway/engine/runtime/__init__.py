@@ -1,0 +1,1 @@
+"""What runs containers: processes of this machine, or a model of them."""
