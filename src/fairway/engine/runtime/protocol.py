@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fairway.engine.model.facts import ContainerFact
-    from fairway.engine.model.task import PortBinding
+    from fairway.engine.model.network import PortBinding
 
     Emit = Callable[[ContainerFact], None]
 
