@@ -3,7 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 - read by msgspec at run time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from fairway.engine.model.network import PortBinding
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPrepared:
+    """Network, secrets and log streams of a task are there."""
+
+    task_id: str
+    ports: tuple[PortBinding, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPreparationFailed:
+    """They are not; `reason` is ECS's text, `ResourceInitializationError: …`."""
+
+    task_id: str
+    reason: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +113,8 @@ ContainerFact = (
     | ContainerLost
     | HealthChecked
 )
+
+TaskFact = TaskPrepared | TaskPreparationFailed | ContainerFact
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,8 @@ class Task:
     version: int = 1
     health: HealthStatus = HealthStatus.UNKNOWN
     ports: tuple[PortBinding, ...] = ()
+    prepared: bool = False
+    """Its network is reserved and its secrets were found."""
     targets: tuple[TargetRef, ...] = ()
     """Where it is to be registered once it runs."""
     registered: bool = False
