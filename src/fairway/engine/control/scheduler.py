@@ -101,7 +101,7 @@ def _count_deployment(draft: Draft, deployment: Deployment) -> Deployment:
     service, now = draft.service, draft.now
     tasks = [task for task in draft.tasks.values() if task.deployment_id == deployment.id]
     count = FailureCount(deployment.failed_tasks, deployment.started_once)
-    launches, failed_tasks = deployment.launch_failures, 0
+    launches, failed_starts = deployment.launch_failures, 0
     if any(task.started_at is not None for task in tasks):
         count, launches = count.running(), 0
     for task in tasks:
@@ -119,11 +119,11 @@ def _count_deployment(draft: Draft, deployment: Deployment) -> Deployment:
             count = count.failed(1)
         else:
             continue
-        failed_tasks += 1
+        failed_starts += not task.became_healthy
         draft.tasks[task.arn] = replace(task, counted_failed=True)
     if deployment.rollout is not RolloutState.IN_PROGRESS:
         count = FailureCount(deployment.failed_tasks, deployment.started_once)
-    if not failed_tasks:
+    if not failed_starts:
         return replace(
             deployment, failed_tasks=count.failures, started_once=count.reached_running, launch_failures=launches
         )

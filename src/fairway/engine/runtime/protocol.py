@@ -77,7 +77,7 @@ class Usage:
     """Resident now."""
 
 
-class RuntimeRefusal(Exception):  # noqa: N818 - the field's term
+class RuntimeRefusal(Exception):
     """The runtime cannot do it; the text is what ECS would write as stopped reason."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 
-class AwsFault(Exception):  # noqa: N818 - AWS speaks of client and server faults
+class AwsFault(Exception):
     """An error as AWS answers it. Subclasses name the code; the text is AWS's.
 
     `code` is what clients see (`__type` in JSON, `Code` in XML). `fields` are further members of the error's shape.

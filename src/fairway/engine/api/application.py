@@ -1,0 +1,265 @@
+"""The engine's HTTP face, as an ASGI application: AWS's services, `/_fairway/*`, and the tasks' metadata endpoint.
+
+Who may speak to it: `Host` must be a loopback name (so that a web page that rebinds its name gets nowhere), a request
+with `Origin` is refused on every path (a browser sends it), and writes under `/_fairway` need the header `X-Fairway: 1`.
+"""
+
+from __future__ import annotations
+
+import logging
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import orjson
+
+from fairway.engine.api import json_protocol, query_protocol
+from fairway.engine.api.dispatch import Answer, Dispatcher, Fault, missing
+from fairway.engine.api.identify import PASSIVE, Target, identify
+from fairway.engine.api.query_protocol import MalformedForm
+from fairway.engine.services.awsmodel import SERVICES, service_model
+from fairway.engine.services.operation import Context
+from fairway.ids import uuid
+from fairway.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
+
+    from fairway.clock import Clock
+    from fairway.engine.services.operation import Host
+    from fairway.engine.store.store import Store
+    from fairway.ids import IdSource
+
+    Scope = dict[str, Any]
+    Receive = Callable[[], Awaitable[dict[str, Any]]]
+    Send = Callable[[dict[str, Any]], Awaitable[None]]
+    Passive = Callable[[str, str, str, Mapping[str, str], bytes], Awaitable[tuple[int, Mapping[str, str], bytes]]]
+
+log = logging.getLogger(__name__)
+
+MOST_BODY_BYTES: Final = 16 * 1024 * 1024
+ENGINE_HEADER: Final = b"x-fairway-engine"
+_JSON: Final = b"application/json"
+_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_VERSION: Final = VERSION.encode()
+
+
+class Operator(Protocol):
+    """What `/_fairway` and the metadata endpoint ask of the engine."""
+
+    def health(self) -> dict[str, Any]:
+        """Version, services, uptime."""
+
+    async def reset(self) -> None:
+        """Empty everything and stop every task."""
+
+    def metadata(self, container_id: str, path: str) -> dict[str, Any] | None:
+        """An answer of the task metadata endpoint, version 4; None: nobody has this id."""
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class _Disconnected(Exception):
+    pass
+
+
+class Application:
+    """The ASGI callable."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        *,
+        store: Store,
+        clock: Clock,
+        ids: IdSource,
+        host: Host,
+        operator: Operator,
+        passive: Passive,
+        account: str,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._host = host
+        self._operator = operator
+        self._passive = passive
+        self._account = account
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        request_id = uuid(self._ids)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            body = await _read(receive)
+            answer = _refuse(scope, headers)
+            if answer is None:
+                answer = await self._answer(scope, headers, body, request_id)
+        except _TooLarge:
+            answer = _json_fault(
+                Fault("RequestEntityTooLarge", f"The request body is larger than {MOST_BODY_BYTES} bytes.", 413)
+            )
+        except _Disconnected:
+            return
+        except Exception:
+            log.exception("a request to %s failed", scope["path"])
+            answer = _json_fault(Fault("InternalFailure", "The engine failed on this request; its log says more.", 500))
+        await _respond(send, answer, request_id, self._clock.now())
+
+    async def _answer(self, scope: Scope, headers: Mapping[str, str], body: bytes, request_id: str) -> Answer:
+        path: str = scope["path"]
+        if path.startswith("/_fairway/"):
+            return await self._own(scope["method"], path, headers)
+        if path.startswith("/v4/"):
+            return self._metadata(path)
+        return await self._aws(scope, headers, body, request_id)
+
+    async def _aws(self, scope: Scope, headers: Mapping[str, str], body: bytes, request_id: str) -> Answer:
+        query: dict[str, str] = {}
+        if "x-amz-target" not in headers:
+            try:
+                query = query_protocol.parse_form(scope["query_string"] or b"")
+                if "Action" not in query:
+                    query |= query_protocol.parse_form(body)
+            except MalformedForm as error:
+                return _json_fault(Fault("MalformedQueryString", str(error)))
+        target = identify(headers, query)
+        if target.service is None or target.operation is None:
+            return _json_fault(_unknown(target, headers))
+        if target.service in PASSIVE:
+            return await self._hand_over(target.service, scope, headers, body)
+        if target.service not in self._dispatcher.services:
+            return _json_fault(missing(target.service, target.operation))
+
+        def context() -> Context:
+            return self._context(target, request_id)
+
+        if service_model(target.service).metadata.get("protocol") == "json":
+            return self._dispatcher.json(target.service, target.operation, body, context)
+        return self._dispatcher.query(target.service, target.operation, query, context, request_id)
+
+    def _context(self, target: Target, request_id: str) -> Context:
+        return Context(
+            store=self._store,
+            now=self._clock.now(),
+            ids=self._ids,
+            region=target.region,
+            account=self._account,
+            request_id=request_id,
+            caller_arn=f"arn:aws:iam::{self._account}:user/{_user(target.access_key)}",
+            host=self._host,
+        )
+
+    async def _hand_over(self, service: str, scope: Scope, headers: Mapping[str, str], body: bytes) -> Answer:
+        url = scope["path"]
+        if scope["query_string"]:
+            url += "?" + scope["query_string"].decode("latin-1")
+        status, answered, content = await self._passive(service, scope["method"], url, headers, body)
+        content_type = next((v for k, v in answered.items() if k.lower() == "content-type"), "text/xml")
+        return Answer(status, content_type.encode("latin-1"), content)
+
+    async def _own(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
+        match method, path:
+            case "GET" | "HEAD", "/_fairway/health":
+                return Answer(200, _JSON, orjson.dumps(self._operator.health()))
+            case "POST", "/_fairway/reset":
+                if headers.get("x-fairway") != "1":
+                    return _json_fault(
+                        Fault("AccessDeniedException", "A write under /_fairway needs the header `X-Fairway: 1`.", 403)
+                    )
+                await self._operator.reset()
+                return Answer(200, _JSON, b"{}")
+            case _:
+                return _json_fault(Fault("NotFoundException", f"{method} {path} does not exist.", 404))
+
+    def _metadata(self, path: str) -> Answer:
+        container_id, _, rest = path.removeprefix("/v4/").partition("/")
+        found = self._operator.metadata(container_id, rest)
+        if found is None:
+            return _json_fault(Fault("NotFoundException", f"No container answers to {path}.", 404))
+        return Answer(200, _JSON, json_protocol.render(found))
+
+
+def _user(access_key: str) -> str:
+    """The user's name that stands in ARNs: access keys are not looked up, any will do."""
+    return "".join(c for c in access_key if c.isalnum() or c in "-_.")[:64] or "anonymous"
+
+
+def _refuse(scope: Scope, headers: Mapping[str, str]) -> Answer | None:
+    host = headers.get("host", "")
+    name = host if host.endswith("]") else host.rsplit(":", 1)[0] if ":" in host else host
+    if name.lower() not in _HOSTS:
+        return _json_fault(
+            Fault(
+                "AccessDeniedException",
+                "Host must be 127.0.0.1, localhost or [::1]: this engine is for its own machine.",
+                403,
+            )
+        )
+    if "origin" in headers:
+        return _json_fault(
+            Fault(
+                "AccessDeniedException", f"Requests from web pages are refused (Origin on {scope['path'][:100]}).", 403
+            )
+        )
+    return None
+
+
+def _unknown(target: Target, headers: Mapping[str, str]) -> Fault:
+    if target.signing_name is not None and target.signing_name not in {*SERVICES, *PASSIVE}:
+        return Fault(
+            "UnsupportedOperationException",
+            f"The service {target.signing_name} is not supported by this engine; "
+            "docs/reference/operations.md lists what is.",
+        )
+    what = headers.get("x-amz-target") or "neither X-Amz-Target nor Action"
+    return Fault("UnknownOperationException", f"No service knows this request ({what[:200]}).")
+
+
+def _json_fault(fault: Any) -> Answer:
+    return Answer(fault.status, json_protocol.CONTENT_TYPE, json_protocol.render_fault(fault), fault.code)
+
+
+async def _read(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Disconnected
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > MOST_BODY_BYTES:
+            raise _TooLarge
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+async def _respond(send: Send, answer: Answer, request_id: str, now: datetime) -> None:
+    headers = [
+        (b"content-type", answer.content_type),
+        (b"content-length", str(len(answer.body)).encode()),
+        (b"x-amzn-requestid", request_id.encode()),
+        (b"date", format_datetime(now, usegmt=True).encode()),
+        (ENGINE_HEADER, _VERSION),
+    ]
+    if answer.code is not None:
+        headers.append((b"x-amzn-errortype", answer.code.encode("latin-1", "replace")))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
