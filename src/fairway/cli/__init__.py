@@ -1,1 +1,1 @@
-"""The command line: one file for each verb."""
+"""One file per verb: parse, call the library, print text or JSON, map errors to exit codes."""

@@ -1,1 +1,1 @@
-"""The project file and the AWS-native definitions beside it."""
+"""The project file and AWS-native definitions, loaded into one frozen Project."""

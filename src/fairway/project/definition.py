@@ -1,0 +1,150 @@
+"""Reads AWS-native definitions (JSON) and checks them where AWS would only say that something is wrong.
+
+The tool never refuses a member that it does not know: AWS may know it. It refuses what is surely a mistake.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from fairway.errors import UsageError
+from fairway.project.text import place
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+READ_ONLY: Final = (
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+)
+"""Members of DescribeTaskDefinition's answer that RegisterTaskDefinition refuses."""
+_TASK_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "family": (str,),
+    "cpu": (str,),
+    "memory": (str,),
+    "networkMode": (str,),
+    "containerDefinitions": (list,),
+    "requiresCompatibilities": (list,),
+    "executionRoleArn": (str,),
+    "taskRoleArn": (str,),
+}
+_CONTAINER_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "name": (str,),
+    "image": (str,),
+    "cpu": (int,),
+    "memory": (int,),
+    "essential": (bool,),
+    "environment": (list,),
+    "secrets": (list,),
+    "portMappings": (list,),
+    "command": (list,),
+    "healthCheck": (dict,),
+    "logConfiguration": (dict,),
+    "user": (str,),
+}
+_SERVICE_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "serviceName": (str,),
+    "desiredCount": (int,),
+    "launchType": (str,),
+    "networkConfiguration": (dict,),
+    "loadBalancers": (list,),
+    "deploymentConfiguration": (dict,),
+    "healthCheckGracePeriodSeconds": (int,),
+    "tags": (list,),
+}
+_NAMES: Final = {str: "a string", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        UsageError: no such file, not JSON (with line and column), not an object.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path} does not exist", hint="create it, or correct the path in fairway.toml") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+    if not isinstance(document, dict):
+        raise UsageError(f"{path}:1: an object is expected, as the AWS CLI's --cli-input-json takes it")
+    return document
+
+
+def check_task_definition(document: dict[str, Any], path: Path) -> None:
+    """Refuse what is surely a mistake in a task definition.
+
+    Raises:
+        UsageError: names file, line, field and remedy.
+    """
+    if set(document) == {"taskDefinition"} or "taskDefinition" in document:
+        raise UsageError(
+            f"{place(path, 'taskDefinition')}: this is the answer of describe-task-definition",
+            hint='keep what is inside "taskDefinition", without ' + ", ".join(READ_ONLY),
+        )
+    pasted = [name for name in READ_ONLY if name in document]
+    if pasted:
+        raise UsageError(
+            f"{place(path, pasted[0])}: {', '.join(pasted)}: read-only, copied from describe-task-definition",
+            hint="remove "
+            + ("it" if len(pasted) == 1 else "them")
+            + ": register-task-definition refuses read-only members",
+        )
+    _check_types(document, _TASK_TYPES, path)
+    if "family" not in document:
+        raise UsageError(f"{path}:1: family is missing", hint='add "family": "NAME"')
+    containers = document.get("containerDefinitions")
+    if not containers:
+        raise UsageError(
+            f"{path}:1: containerDefinitions is missing or empty", hint="a task needs at least one container"
+        )
+    for container in containers:
+        if not isinstance(container, dict) or "name" not in container:
+            raise UsageError(f"{place(path, 'containerDefinitions')}: each container is an object with a name")
+        _check_types(container, _CONTAINER_TYPES, path, "containerDefinitions", container["name"])
+
+
+def check_service(document: dict[str, Any], definition: dict[str, Any], path: Path) -> None:
+    """Refuse what is surely a mistake in a service definition.
+
+    Raises:
+        UsageError: names file, line, field and remedy.
+    """
+    if "services" in document:
+        raise UsageError(
+            f"{place(path, 'services')}: this is the answer of describe-services",
+            hint="keep what create-service takes: aws ecs create-service --generate-cli-skeleton",
+        )
+    _check_types(document, _SERVICE_TYPES, path)
+    names = [container["name"] for container in definition["containerDefinitions"]]
+    for balancer in document.get("loadBalancers", ()):
+        name = balancer.get("containerName")
+        if name not in names:
+            raise UsageError(
+                f"{place(path, 'loadBalancers', 'containerName')}: the load balancer's containerName {name!r} "
+                "is no container of the task definition",
+                hint=f"the task definition {definition['family']} has: {', '.join(names)}",
+            )
+
+
+def _check_types(document: dict[str, Any], types: dict[str, tuple[type, ...]], path: Path, *keys: str) -> None:
+    for name, allowed in types.items():
+        if name not in document:
+            continue
+        value = document[name]
+        right = isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed)
+        if not right:
+            raise UsageError(
+                f"{place(path, *keys, name)}: {'.'.join((*keys, name))} is {json.dumps(value)[:60]}",
+                hint=f"{name} is {_NAMES[allowed[0]]} in AWS's API",
+            )

@@ -1,0 +1,348 @@
+"""Loads fairway.toml, the definitions that it names, and the environment's overlay, into a Project."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any, Final
+
+from fairway.errors import UsageError
+from fairway.project.definition import check_service, check_task_definition, read_json
+from fairway.project.model import (
+    LOCAL,
+    Environment,
+    ImageSource,
+    Monitoring,
+    Project,
+    ServiceSpec,
+    TaskSpec,
+    Verification,
+)
+from fairway.project.overlay import has_tag, merge, put_tag, substitute
+from fairway.project.text import did_you_mean, line_of, place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FILE: Final = "fairway.toml"
+DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4566"
+_PROJECT_KEYS: Final = {"name", "default_environment", "cluster", "balancer", "on_failure"}
+_SERVICE_KEYS: Final = {"definition", "service", "image", "after", "paths", "verify", "monitor"}
+_TASK_KEYS: Final = {"definition", "image", "before", "run", "one_way"}
+_ENVIRONMENT_KEYS: Final = {
+    "account",
+    "region",
+    "cluster",
+    "endpoint_url",
+    "variables",
+    "services",
+    "tasks",
+    "definitions",
+}
+_IMAGE_KEYS: Final = {"repository", "definition", "dockerfile"}
+_OVERRIDES: Final = {"definition", "service"}
+_ACCOUNT: Final = re.compile(r"\d{12}")
+
+
+def find_project_file(start: Path) -> Path:
+    """The nearest fairway.toml in `start` or above.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for folder in (start.absolute(), *start.absolute().parents):
+        if (folder / FILE).is_file():
+            return folder / FILE
+    raise UsageError(
+        f"no {FILE} in {start.absolute()} or above",
+        hint="go to the project's folder; status, watch, why, history and rollback also take CLUSTER/SERVICE",
+    )
+
+
+def load_project(start: Path, environment: str | None = None, *, variables: Mapping[str, str] | None = None) -> Project:
+    """The project around `start`, in one environment (default: the project's own default).
+
+    `variables` are added to the process's environment for `${NAME}`.
+
+    Raises:
+        UsageError: names file, line, field and remedy.
+    """
+    path = find_project_file(start)
+    document = _read_toml(path)
+    _check_keys(document, {"project", "services", "tasks"}, path)
+    head = _table(document, "project", path)
+    _check_keys(head, _PROJECT_KEYS, path, "project")
+    default = head.get("default_environment")
+    if default not in {None, LOCAL}:
+        raise UsageError(
+            f'{place(path, "project", "default_environment")}: only "{LOCAL}" may be the default environment',
+            hint="name another one each time: --env NAME",
+        )
+    chosen = environment or default
+    if chosen is None:
+        raise UsageError("no environment is chosen", hint="add --env NAME")
+    overlay, overlay_path = _read_environment(path, chosen)
+    made = _environment(chosen, overlay, overlay_path)
+    values = {**os.environ, **_strings(overlay.get("variables", {}), overlay_path), **(variables or {})}
+    loader = _Loader(path, overlay, overlay_path, values)
+    services = {key: loader.service(key, table) for key, table in _tables(document, "services", path).items()}
+    tasks = {key: loader.task(key, table) for key, table in _tables(document, "tasks", path).items()}
+    _check_references(services, tasks, path)
+    return Project(
+        root=path.parent,
+        name=str(head.get("name", path.parent.name)),
+        environment=made,
+        services=services,
+        tasks=tasks,
+        cluster_definition=loader.optional(head.get("cluster"), "cluster"),
+        balancer_definition=loader.optional(head.get("balancer"), "balancer") if made.is_local else None,
+        on_failure=str(head.get("on_failure", "rollback-all")),
+    )
+
+
+class _Loader:
+    def __init__(self, path: Path, overlay: Mapping[str, Any], overlay_path: Path, values: Mapping[str, str]) -> None:
+        self._path = path
+        self._root = path.parent
+        self._overlay = overlay
+        self._overlay_path = overlay_path
+        self._values = values
+
+    def optional(self, name: str | None, kind: str) -> dict[str, Any] | None:
+        if name is None:
+            return None
+        path = self._root / name
+        document = merge(read_json(path), self._overlay.get("definitions", {}).get(kind, {}))
+        filled: dict[str, Any] = substitute(document, self._values, str(path))
+        return filled
+
+    def service(self, key: str, table: Mapping[str, Any]) -> ServiceSpec:
+        _check_keys(table, _SERVICE_KEYS, self._path, "services", key)
+        overrides = self._overrides("services", key)
+        definition, definition_path = self._definition(table, overrides, "services", key)
+        service = service_path = None
+        if "service" in table:
+            service_path = self._root / str(table["service"])
+            document = merge(read_json(service_path), overrides.get("service", {}))
+            service = substitute(document, self._values, str(service_path))
+            check_service(service, definition, service_path)
+        return ServiceSpec(
+            key=key,
+            definition=definition,
+            definition_path=definition_path,
+            service=service,
+            service_path=service_path,
+            image=self._image(table, "services", key),
+            after=tuple(table.get("after", ())),
+            paths=tuple(table.get("paths", ())),
+            verify=tuple(Verification(**item) for item in table.get("verify", ())),
+            monitor=Monitoring(**table["monitor"]) if "monitor" in table else None,
+        )
+
+    def task(self, key: str, table: Mapping[str, Any]) -> TaskSpec:
+        _check_keys(table, _TASK_KEYS, self._path, "tasks", key)
+        overrides = self._overrides("tasks", key)
+        definition, definition_path = self._definition(table, overrides, "tasks", key)
+        run = None
+        if "run" in table:
+            run_path = self._root / str(table["run"])
+            run = substitute(read_json(run_path), self._values, str(run_path))
+        return TaskSpec(
+            key=key,
+            definition=definition,
+            definition_path=definition_path,
+            image=self._image(table, "tasks", key),
+            before=tuple(table.get("before", ())),
+            run=run,
+            one_way=str(table.get("one_way", "auto")),
+        )
+
+    def _overrides(self, kind: str, key: str) -> Mapping[str, Any]:
+        table: Mapping[str, Any] = self._overlay.get(kind, {}).get(key, {}).get("overrides", {})
+        _check_keys(table, _OVERRIDES, self._overlay_path, kind, key, "overrides")
+        return table
+
+    def _definition(
+        self, table: Mapping[str, Any], overrides: Mapping[str, Any], kind: str, key: str
+    ) -> tuple[dict[str, Any], Path]:
+        if "definition" not in table:
+            raise UsageError(
+                f"{place(self._path, f'{kind}.{key}')}: {kind}.{key}.definition is missing",
+                hint="name the file with what register-task-definition takes",
+            )
+        path = self._root / str(table["definition"])
+        document = read_json(path)
+        check_task_definition(document, path)
+        merged = merge(document, overrides.get("definition", {}))
+        filled: dict[str, Any] = substitute(merged, self._values, str(path))
+        check_task_definition(filled, path)
+        return filled, path
+
+    def _image(self, table: Mapping[str, Any], kind: str, key: str) -> ImageSource | None:
+        image = table.get("image")
+        if image is None:
+            return None
+        _check_keys(image, _IMAGE_KEYS, self._path, kind, key, "image")
+        if "repository" not in image:
+            raise UsageError(f"{place(self._path, kind, key, 'image')}: image.repository is missing")
+        return ImageSource(
+            repository=image["repository"],
+            definition=self._root / image["definition"] if "definition" in image else None,
+            dockerfile=self._root / image["dockerfile"] if "dockerfile" in image else None,
+        )
+
+
+def render_definition(
+    spec: ServiceSpec | TaskSpec,
+    *,
+    tag: str | None,
+    images: Mapping[str, str] | None = None,
+    sets: Mapping[tuple[str | None, str], str] | None = None,
+) -> dict[str, Any]:
+    """What RegisterTaskDefinition takes: tag put in, images and variables replaced.
+
+    `images`: container (or "" for the default container) -> image. `sets`: (container or None, variable) -> value.
+
+    Raises:
+        UsageError: `tag` is given and no image has `{{ tag }}`, or it is missing; a container does not exist.
+    """
+    path, document = spec.definition_path, dict(spec.definition)
+    containers = [dict(container) for container in document["containerDefinitions"]]
+    document["containerDefinitions"] = containers
+    tagged = [container["name"] for container in containers if has_tag(str(container.get("image", "")))]
+    for name, image in (images or {}).items():
+        _container(spec, containers, name or None, tagged)["image"] = image
+    still_tagged = [c["name"] for c in containers if has_tag(str(c.get("image", "")))]
+    if tag is None and still_tagged:
+        raise UsageError(
+            f"{place(path, 'image')}: the image of {', '.join(still_tagged)} needs a tag", hint="add --tag TAG"
+        )
+    if tag is not None and not tagged:
+        raise UsageError(
+            f"{place(path, 'image')}: no image of {spec.family} has {{{{ tag }}}}, so --tag {tag} changes nothing",
+            hint='write the image as "REPOSITORY:{{ tag }}", or use --image',
+        )
+    for (target, variable), value in (sets or {}).items():
+        container = _container(spec, containers, target, tagged)
+        variables = {item["name"]: item for item in container.get("environment", ())}
+        variables[variable] = {"name": variable, "value": value}
+        container["environment"] = list(variables.values())
+    rendered: dict[str, Any] = document if tag is None else put_tag(document, tag)
+    return rendered
+
+
+def _container(
+    spec: ServiceSpec | TaskSpec, containers: list[dict[str, Any]], name: str | None, tagged: list[str]
+) -> dict[str, Any]:
+    names = [container["name"] for container in containers]
+    if name is None:
+        name = default_container(spec, names, tagged)
+    for container in containers:
+        if container["name"] == name:
+            return container
+    raise UsageError(
+        f"{spec.key} has no container {name!r}", hint=f"{did_you_mean(name, names)} ({spec.definition_path})"
+    )
+
+
+def default_container(spec: ServiceSpec | TaskSpec, names: list[str], tagged: list[str]) -> str:
+    """The container behind the target group, else the only one with `{{ tag }}`, else the only one.
+
+    Raises:
+        UsageError: it cannot be told.
+    """
+    service = spec.service if isinstance(spec, ServiceSpec) else None
+    behind = {balancer["containerName"] for balancer in (service or {}).get("loadBalancers", ())}
+    for candidates in (sorted(behind), tagged, names):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise UsageError(f"{spec.key}: which container is meant?", hint=f"name it: one of {', '.join(names)}")
+
+
+# -- reading TOML ------------------------------------------------------------------------------------------------------
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: not TOML: {error}") from None
+
+
+def _read_environment(path: Path, name: str) -> tuple[dict[str, Any], Path]:
+    folder = path.parent / "deploy" / "environments"
+    file = folder / f"{name}.toml"
+    if not file.is_file():
+        known = [entry.stem for entry in folder.glob("*.toml")]
+        raise UsageError(f"there is no environment {name!r}: {file} does not exist", hint=did_you_mean(name, known))
+    overlay = _read_toml(file)
+    _check_keys(overlay, _ENVIRONMENT_KEYS, file)
+    return overlay, file
+
+
+def _environment(name: str, overlay: Mapping[str, Any], path: Path) -> Environment:
+    for key in ("region", "cluster"):
+        if not isinstance(overlay.get(key), str):
+            raise UsageError(f"{path}:{line_of(path, key)}: {key} is missing or no string", hint=f'add {key} = "…"')
+    account, endpoint = overlay.get("account"), overlay.get("endpoint_url")
+    if name == LOCAL:
+        endpoint = endpoint or os.environ.get("FAIRWAY_ENDPOINT") or DEFAULT_ENDPOINT
+    else:
+        if endpoint is not None:
+            raise UsageError(
+                f"{place(path, 'endpoint_url')}: only the environment {LOCAL} may have an endpoint_url",
+                hint="remove it: every other environment speaks to AWS itself",
+            )
+        if not isinstance(account, str) or not _ACCOUNT.fullmatch(account):
+            raise UsageError(
+                f"{path}:{line_of(path, 'account')}: account must be a string of 12 digits",
+                hint="it is compared with the account of your credentials before anything is written",
+            )
+    return Environment(name, overlay["cluster"], overlay["region"], account, endpoint)
+
+
+def _check_keys(table: Mapping[str, Any], known: set[str], path: Path, *keys: str) -> None:
+    if not isinstance(table, dict):
+        raise UsageError(f"{place(path, *keys)}: {'.'.join(keys)} must be a table")
+    for key in table:
+        if key not in known:
+            where = ".".join((*keys, key))
+            raise UsageError(f"{place(path, *keys, key)}: unknown key {where}", hint=did_you_mean(key, known))
+
+
+def _table(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Any]:
+    table = document.get(key, {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{place(path, key)}: {key} must be a table")
+    return table
+
+
+def _tables(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Any]:
+    return dict(_table(document, key, path))
+
+
+def _strings(table: Any, path: Path) -> dict[str, str]:
+    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
+        raise UsageError(f"{place(path, 'variables')}: variables must be a table of strings")
+    return table
+
+
+def _check_references(services: Mapping[str, ServiceSpec], tasks: Mapping[str, TaskSpec], path: Path) -> None:
+    for spec in services.values():
+        for name in spec.after:
+            if name not in services:
+                raise UsageError(
+                    f"{place(path, 'services', spec.key, 'after')}: after names no service: {name!r}",
+                    hint=did_you_mean(name, services),
+                )
+    for task in tasks.values():
+        for name in task.before:
+            if name not in services:
+                raise UsageError(
+                    f"{place(path, 'tasks', task.key, 'before')}: before names no service: {name!r}",
+                    hint=did_you_mean(name, services),
+                )

@@ -1,0 +1,122 @@
+"""What a project says: its environment, services, tasks, and the definitions that AWS takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+LOCAL = "local"
+"""The one environment that may be a default, and the only one that speaks to an engine on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where a project is deployed to."""
+
+    name: str
+    cluster: str
+    region: str
+    account: str | None = None
+    """Checked by STS before the first write; needed everywhere but locally."""
+    endpoint_url: str | None = None
+    """Only the local environment has one."""
+
+    @property
+    def is_local(self) -> bool:
+        return self.name == LOCAL
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSource:
+    """What the image of a service is built from."""
+
+    repository: str
+    definition: Path | None = None
+    """The image definition that `fairway build` reads."""
+    dockerfile: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A request that must be answered as said, after a deployment."""
+
+    path: str
+    status: int = 200
+    json: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Monitoring:
+    """What is watched after a deployment."""
+
+    minutes: float
+    error_rate: float | None = None
+    p95_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """A service of the project."""
+
+    key: str
+    """Its name in the project file."""
+    definition: Mapping[str, Any]
+    """What RegisterTaskDefinition takes; `{{ tag }}` still stands in it."""
+    definition_path: Path
+    service: Mapping[str, Any] | None = None
+    """What CreateService takes; None: only revisions are managed."""
+    service_path: Path | None = None
+    image: ImageSource | None = None
+    after: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    verify: tuple[Verification, ...] = ()
+    monitor: Monitoring | None = None
+
+    @property
+    def service_name(self) -> str:
+        """The service's name on ECS."""
+        if self.service is not None and "serviceName" in self.service:
+            return str(self.service["serviceName"])
+        return str(self.definition["family"])
+
+    @property
+    def family(self) -> str:
+        return str(self.definition["family"])
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """A one-off task of the project, such as the migrations."""
+
+    key: str
+    definition: Mapping[str, Any]
+    definition_path: Path
+    image: ImageSource | None = None
+    before: tuple[str, ...] = ()
+    run: Mapping[str, Any] | None = None
+    """What RunTask takes beside the task definition: the network."""
+    one_way: str = "auto"
+
+    @property
+    def family(self) -> str:
+        return str(self.definition["family"])
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project in one environment."""
+
+    root: Path
+    name: str
+    environment: Environment
+    services: Mapping[str, ServiceSpec]
+    tasks: Mapping[str, TaskSpec] = field(default_factory=dict)
+    cluster_definition: Mapping[str, Any] | None = None
+    """What CreateCluster takes."""
+    balancer_definition: Mapping[str, Any] | None = None
+    """Load balancers, target groups and listeners that a laptop needs made; production has its own."""
+    on_failure: str = "rollback-all"

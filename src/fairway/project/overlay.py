@@ -1,0 +1,86 @@
+"""Merges an environment's overrides over a definition, and puts values into its text.
+
+Objects merge by key. Containers, environment variables and secrets merge by name. Every other list is replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from fairway.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BY_NAME: Final = frozenset({"containerDefinitions", "environment", "secrets"})
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_TAG: Final = re.compile(r"\{\{\s*tag\s*\}\}")
+
+
+def merge(base: Any, over: Any, key: str = "") -> Any:
+    """`over` merged over `base`; neither is changed. A value of null in `over` takes the key away."""
+    if isinstance(base, dict) and isinstance(over, dict):
+        merged = dict(base)
+        for name, value in over.items():
+            if value is None:
+                merged.pop(name, None)
+            else:
+                merged[name] = merge(base[name], value, name) if name in base else value
+        return merged
+    if key in _BY_NAME and isinstance(base, list) and isinstance(over, list):
+        return _merge_by_name(base, over)
+    return over
+
+
+def _merge_by_name(base: list[Any], over: list[Any]) -> list[Any]:
+    merged = {item["name"]: item for item in base}
+    for item in over:
+        name = item["name"]
+        merged[name] = merge(merged[name], item) if name in merged else item
+    return list(merged.values())
+
+
+def substitute(document: Any, variables: Mapping[str, str], where: str) -> Any:
+    """The document with each `${NAME}` replaced.
+
+    Raises:
+        UsageError: a variable is not set; `where` says in which file.
+    """
+
+    def value_of(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in variables:
+            raise UsageError(
+                f"{where}: ${{{name}}} is not set",
+                hint=f"export {name}=… , or set it under [variables] of the environment",
+            )
+        return variables[name]
+
+    match document:
+        case str():
+            return _VARIABLE.sub(value_of, document)
+        case list():
+            return [substitute(item, variables, where) for item in document]
+        case dict():
+            return {key: substitute(item, variables, where) for key, item in document.items()}
+        case _:
+            return document
+
+
+def has_tag(text: str) -> bool:
+    """`{{ tag }}` stands in the text."""
+    return _TAG.search(text) is not None
+
+
+def put_tag(document: Any, tag: str) -> Any:
+    """The document with each `{{ tag }}` replaced."""
+    match document:
+        case str():
+            return _TAG.sub(lambda _: tag, document)
+        case list():
+            return [put_tag(item, tag) for item in document]
+        case dict():
+            return {key: put_tag(item, tag) for key, item in document.items()}
+        case _:
+            return document
