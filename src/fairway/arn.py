@@ -9,7 +9,7 @@ ACCOUNT: Final = "123456789012"
 _PARTS: Final = 6
 
 
-class InvalidArn(ValueError):  # noqa: N818 - the field's term
+class InvalidArn(ValueError):
     """The text is not an ARN."""
 
 

@@ -92,6 +92,12 @@ class LiveClock:
         index = bisect_right([epoch.wall for epoch in self._epochs], wall) - 1
         return self._epochs[max(index, 0)].at(wall)
 
+    def to_wall(self, engine: datetime) -> datetime:
+        """The system's time at an engine time; the inverse of `from_wall`."""
+        index = bisect_right([epoch.engine for epoch in self._epochs], engine) - 1
+        epoch = self._epochs[max(index, 0)]
+        return epoch.wall + (engine - epoch.engine) / epoch.rate
+
 
 def continue_epochs(stored: Sequence[Epoch], rate: float, wall: datetime, last: datetime | None) -> tuple[Epoch, ...]:
     """The epochs for a start at `wall`: the stored ones, with a new one when the rate or the system's clock was changed.

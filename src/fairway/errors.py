@@ -33,25 +33,25 @@ class UsageError(FairwayError):
     code, exit_code = "usage", 2
 
 
-class DeploymentRolledBack(FairwayError):  # noqa: N818 - named by the outcome, as users read it
+class DeploymentRolledBack(FairwayError):
     """ECS undid the service deployment that we started (circuit breaker, alarm or failed hook)."""
 
     code, exit_code = "deployment-rolled-back", 4
 
 
-class DeploymentFailed(FairwayError):  # noqa: N818
+class DeploymentFailed(FairwayError):
     """The deployment failed and was not, or not wholly, rolled back."""
 
     code, exit_code = "deployment-failed", 5
 
 
-class DeploymentHeld(FairwayError):  # noqa: N818
+class DeploymentHeld(FairwayError):
     """No verdict yet: held, inconclusive, or handed over at a time-out while ECS goes on."""
 
     code, exit_code = "deployment-held", 6
 
 
-class DeploymentSuperseded(FairwayError):  # noqa: N818
+class DeploymentSuperseded(FairwayError):
     """Locked by somebody, aborted, or overtaken by a newer deployment that is not ours."""
 
     code, exit_code = "deployment-superseded", 7

@@ -154,7 +154,7 @@ class Stats:
     listener_5xx: Mapping[str, int] = field(default_factory=dict)
 
 
-class DataPlaneRefusal(Exception):  # noqa: N818 - the field's term
+class DataPlaneRefusal(Exception):
     """The data plane cannot do it: a port is taken, no binary for this machine. The text says what and how to mend it."""
 
 

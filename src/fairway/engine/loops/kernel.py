@@ -114,6 +114,11 @@ class Kernel:
             self._step(index, key)
         return bool(self._dirty or (self._facts and not self._facts_wait)) or self._is_due()
 
+    def take_in(self) -> None:
+        """Take in every fact that was handed in, before anything is looked at."""
+        while self._facts and not self._facts_wait:
+            self._take_in_facts()
+
     def settle(self) -> None:
         """Run until nothing is due now."""
         while self.run():

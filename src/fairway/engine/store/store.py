@@ -42,11 +42,11 @@ _UPSERT: Final = (
 )
 
 
-class StoreUnavailable(Exception):  # noqa: N818 - a state, not a mistake
+class StoreUnavailable(Exception):
     """The file cannot be written (disk full, locked, gone); the change was not made."""
 
 
-class StoreUnreadable(Exception):  # noqa: N818
+class StoreUnreadable(Exception):
     """The file is not one that this version can read."""
 
 

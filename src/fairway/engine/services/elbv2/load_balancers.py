@@ -43,6 +43,7 @@ ATTRIBUTES: Final = {
 _FIXED: Final = frozenset(ATTRIBUTES) - {"idle_timeout.timeout_seconds", "deletion_protection.enabled"}
 """Attributes whose default is all that the engine has."""
 _IDLE: Final = range(1, 4001)
+_LONGEST_NAME: Final = 32
 
 
 def need_load_balancer(ctx: Context, arn: str) -> LoadBalancer:
@@ -101,11 +102,11 @@ def create_load_balancer(ctx: Context, request: Request) -> Response:
         raise unsupported(f"Type {kind}")
     name = request["Name"]
     if (
-        len(name) > 32
+        len(name) > _LONGEST_NAME
         or not name.replace("-", "").isalnum()
         or name.startswith(("-", "internal-"))
         or name.endswith("-")
-    ):  # noqa: PLR2004 - AWS's limit
+    ):
         raise ValidationError(
             f"The load balancer name '{name}' can have at most 32 letters, digits and hyphens, and not begin or end with a "
             'hyphen, nor begin with "internal-"'
