@@ -83,8 +83,9 @@ def label(picture: Picture, definition_arn: str) -> str:
 def _tasks(before: Picture | None, after: Picture) -> Iterator[Change]:
     shown = [*after.tasks, *after.stopped]
     if before is None:
-        # what stopped before we looked is no news
-        shown = [task for task in shown if task.status not in _ENDED]
+        # what ran or stopped before we looked is no news
+        target = after.target.arn if after.target is not None else ""
+        shown = [task for task in shown if task.task_definition == target and task.status not in _ENDED]
     known = {} if before is None else {t.arn: (t.status, t.health) for t in (*before.tasks, *before.stopped)}
     for task in sorted(shown, key=lambda task: task.created_at):
         if known.get(task.arn) == (task.status, task.health):
@@ -152,7 +153,8 @@ def _events(before: Picture | None, after: Picture) -> Iterator[Change]:
     else:
         since = after.deployment.created_at if after.deployment is not None else after.at
         new = [event for event in after.service.events if event.at >= since]
-    for event in sorted(new, key=lambda event: event.at):
+    # newest first as ECS shows them; some have the same time
+    for event in reversed(new):
         fields = {"id": event.id, "at": event.at, "message": event.message}
         yield Change("service_event", after.service.name, event.message, fields, is_problem=is_bad_news(event.message))
 

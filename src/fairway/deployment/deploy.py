@@ -131,11 +131,11 @@ class Run:
             self._mark(definition, BAD, task.key)
         return False
 
-    def _register(self, key: str, document: Mapping[str, object]) -> TaskDefinition:
+    def _register(self, name: str, document: Mapping[str, object]) -> TaskDefinition:
         definition = register(self._observer.aws, document, self._origin)
         images = {container["name"]: container["image"] for container in definition.containers}
         fields = {"task_definition": definition.arn, "version": self._origin.version, "images": images}
-        self._listener.change(Change("registered", key, f"registered {definition.label()}", fields))
+        self._listener.change(Change("registered", name, f"registered {definition.label()}", fields))
         return definition
 
     # -- services ----------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class Run:
             for ended in self._watcher.look(going):
                 key = next(k for k, item in self._result.followed.items() if item is ended)
                 assert ended.outcome is not None
-                self._ended(key, ended, ended.outcome, by_us=failed)
+                self._ended(ended, ended.outcome, by_us=failed)
                 if ended.outcome.ending is Ending.SUCCEEDED:
                     done.append(key)
                 else:
@@ -172,7 +172,7 @@ class Run:
 
     def _start(self, item: ServiceRelease) -> bool:
         try:
-            definition = self._register(item.key, item.definition)
+            definition = self._register(item.name, item.definition)
             living = self._before.get(item.name)
             if living is None:
                 assert item.service is not None
@@ -186,7 +186,7 @@ class Run:
                 raise
             self._result.refused[item.key] = error
             self._listener.change(
-                Change("refused", item.key, error.message, {"message": error.message}, is_problem=True)
+                Change("refused", item.name, error.message, {"message": error.message}, is_problem=True)
             )
             return False
         self._result.followed[item.key] = Followed(item.name, begun.record.arn, definition)
@@ -207,7 +207,7 @@ class Run:
             text = "another service failed: this deployment is stopped and rolled back"
             self._listener.change(Change("stopping", item.service, text, {"service_deployment": item.deployment}))
 
-    def _ended(self, key: str, item: Followed, outcome: Outcome, *, by_us: bool) -> None:
+    def _ended(self, item: Followed, outcome: Outcome, *, by_us: bool) -> None:
         fields = {
             "outcome": str(outcome.ending),
             "exit_code": outcome.exit_code,
@@ -219,16 +219,16 @@ class Run:
         self._listener.change(Change("outcome", item.service, outcome.text, fields, is_problem=bad))
         if outcome.verdict is not None and not (by_us and item.deployment in self._stopped):
             # what was stopped because of another service has proved nothing
-            self._mark(item.target, outcome.verdict, key)
+            self._mark(item.target, outcome.verdict, item.service)
 
-    def _mark(self, definition: TaskDefinition, verdict: str, key: str) -> None:
+    def _mark(self, definition: TaskDefinition, verdict: str, name: str) -> None:
         refused = mark(self._observer.aws, definition.arn, verdict, self._observer.aws.now())
         if refused is not None:
             text = f"the verdict {verdict} could not be written on {definition.name}: {refused}"
-            self._listener.change(Change("warning", key, text, {"message": text}, is_problem=True))
+            self._listener.change(Change("warning", name, text, {"message": text}, is_problem=True))
             return
         fields = {"task_definition": definition.arn, "verdict": verdict}
-        self._listener.change(Change("verdict", key, f"{definition.label()} is marked {verdict}", fields))
+        self._listener.change(Change("verdict", name, f"{definition.label()} is marked {verdict}", fields))
 
     # -- back again --------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from fairway.aws.calls import calling, error_code
 from fairway.aws.documents import read_task_definition
 from fairway.clock import sleep
+from fairway.ids import RandomIds
 from fairway.observed import (
     BY_TAG,
     COMMIT_TAG,
@@ -47,6 +48,11 @@ class Origin:
         """As tags of a revision."""
         known = {VERSION_TAG: self.version, COMMIT_TAG: self.commit, BY_TAG: self.by, DEPLOYMENT_TAG: self.run}
         return {key: tag_value(value) for key, value in known.items() if value}
+
+
+def run_id(at: datetime) -> str:
+    """A new id for a run of Fairway: `20261126T190356Z-3f2a91`."""
+    return f"{at:%Y%m%dT%H%M%SZ}-{RandomIds().hexadecimal(6)}"
 
 
 def tag_value(text: str) -> str:

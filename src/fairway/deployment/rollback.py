@@ -15,7 +15,7 @@ from fairway.deployment.known_good import Choice, has_source, last_known_good
 from fairway.deployment.outcome import EXIT_CODES, Ending, Outcome
 from fairway.deployment.update import refuse_others, update
 from fairway.errors import UsageError
-from fairway.observed import BAD, DEPLOYMENT_TAG, GOOD, ROLLING_BACK
+from fairway.observed import BAD, DEPLOYMENT_TAG, GOOD, ROLLING_BACK, SUCCESSFUL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 _ENDED_BY_STOPPING = frozenset({Ending.ROLLED_BACK, Ending.NOT_ROLLED_BACK})
 """ECS's rollback is over; whether it landed where it should is asked apart."""
+
+
+class NothingToGoBackTo(UsageError):
+    """No other revision of the service is known to be good, or was ever deployed with success."""
+
+    code = "nothing-to-go-back-to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +66,15 @@ class RollbackPlan:
         return lines
 
 
-def plan_rollback(observer: Observer, name: str, to: str | None = None) -> RollbackPlan:
+def plan_rollback(observer: Observer, name: str, to: str | None = None) -> RollbackPlan | TaskDefinition:
     """What a rollback of a service would change; `to` names a revision (`7`, `family:7`, or its version).
+
+    After ECS itself has rolled back, the known good revision serves already: then that is the answer, and nothing changes.
 
     Raises:
         ServiceNotFound: there is no such service.
-        UsageError: nothing to go back to, or no such revision.
+        NothingToGoBackTo: no other revision is known to be good.
+        UsageError: no such revision, or the service is at it already.
     """
     service = observer.service(name)
     refuse_others(service)
@@ -75,9 +84,11 @@ def plan_rollback(observer: Observer, name: str, to: str | None = None) -> Rollb
         of = observer.revision_definitions([running.target_revision.arn])
         current_arn = of.get(running.target_revision.arn, current_arn)
     current = observer.task_definition(current_arn, fresh=True)
+    if to is None and running is None and current.verdict == GOOD and _failed_since(observer, name, current_arn):
+        return current
     choice = last_known_good(observer, service, current_arn) if to is None else _named(observer, current, to)
     if choice is None:
-        raise UsageError(
+        raise NothingToGoBackTo(
             f"{name}: no revision but {current.label()} is known to be good, or was ever deployed with success",
             hint=f"choose one yourself: fairway rollback {observer.cluster}/{name} --to REVISION (see fairway history)",
         )
@@ -92,6 +103,13 @@ def _running(observer: Observer, name: str) -> ServiceDeployment | None:
     if not records or records[0].is_over:
         return None
     return observer.describe_deployments([records[0].arn]).get(records[0].arn)
+
+
+def _failed_since(observer: Observer, name: str, current: str) -> bool:
+    """The newest deployment brought in something else, and did not succeed."""
+    records = observer.service_deployments(name, most=1)
+    of = observer.revision_definitions(record.target_revision.arn for record in records)
+    return bool(records) and records[0].status != SUCCESSFUL and of.get(records[0].target_revision.arn) != current
 
 
 def _named(observer: Observer, current: TaskDefinition, to: str) -> Choice:
