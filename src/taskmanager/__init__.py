@@ -1,0 +1,1 @@
+"""The Task Management System: the workload that Fairway deploys."""
