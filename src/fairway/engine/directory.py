@@ -102,6 +102,7 @@ class DataDirectory:
                 f"{self.root} holds files that are not Fairway's",
                 hint="choose an empty or a new folder with --data DIR",
             )
+        self._lock_file.touch(mode=_SECRET_FILE)  # from now on the folder is known as ours
         self.root.chmod(0o711 if os.geteuid() == 0 else _PRIVATE)
         for folder in (self.logs, self.runtime, self.images, self.balancer):
             folder.mkdir(exist_ok=True)
