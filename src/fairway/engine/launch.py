@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fairway.clock import monotonic, sleep
 from fairway.engine.directory import DataDirectory
+from fairway.engine.stores import Stores
 from fairway.errors import FairwayError, UsageError
+from fairway.ids import RandomIds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +136,9 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
             hint=f"choose another: --port {launch.port + 1} (and --data DIR for a second engine beside it)",
         )
     tell(f"starting the engine on {HOST}:{launch.port}, data in {directory.root}")
+    stores = Stores(directory)
+    if stores.exist:
+        stores.valkey(RandomIds())
     descriptor = os.open(directory.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     begun_at = os.fstat(descriptor).st_size
     try:
@@ -159,11 +164,12 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
         errors = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]
         why = (errors or said or ["it said nothing"])[-1]
         raise EngineFailed(f"the engine ended at once: {why}", hint=f"its log: {directory.engine_log}")
+    process.returncode = 0  # it outlives us on purpose: nobody waits for it
     return health
 
 
 def stop(data: Path, *, leave_running: bool = False, tell: Callable[[str], None] = lambda _line: None) -> bool:
-    """End the engine of a data directory, and with it its tasks unless they are to live on; whether there was one.
+    """End the engine of a data directory, with its tasks and stores unless they are to live on; whether there was one.
 
     Raises:
         EngineFailed: it does not end.
@@ -171,6 +177,8 @@ def stop(data: Path, *, leave_running: bool = False, tell: Callable[[str], None]
     directory = DataDirectory(data)
     holder = directory.holder()
     if holder is None:
+        if not leave_running:
+            Stores(directory).stop()
         return False
     tell(f"stopping the engine on port {holder.port}" + ("" if leave_running else " and its tasks"))
     with contextlib.suppress(ProcessLookupError):
@@ -183,4 +191,6 @@ def stop(data: Path, *, leave_running: bool = False, tell: Callable[[str], None]
                 hint=f"look into {directory.engine_log}; kill -9 {holder.pid} loses nothing: the next start adopts its tasks",
             )
         sleep(_POLL_SECONDS)
+    if not leave_running:
+        Stores(directory).stop()
     return True
