@@ -47,9 +47,14 @@ def main(root: Path) -> int:
 
 def make(root: Path, target: Path) -> None:
     """The environment: a venv, uv in it, and with uv all that is locked."""
-    say("making .venv: about 110 packages (200 MB) from your package index; nothing is written outside this folder")
+    say("making .venv: about 110 packages (200 MB) from your package index; they go into this folder and into uv's cache")
     need_venv()
-    environment = os.environ | {"UV_PYTHON_DOWNLOADS": "never", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    # every file is checked against our hashes, so that it does not matter which of several indexes it comes from
+    environment = os.environ | {
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
     python = target / "bin" / "python"
     if not (target / "bin" / "uv").exists():
         shutil.rmtree(target, ignore_errors=True)
