@@ -57,7 +57,7 @@ def lay_foundation(aws: Aws, project: Project, secrets: Mapping[str, str], tell:
     maker.roles(definitions)
     maker.log_groups(definitions)
     maker.secrets(definitions, secrets)
-    address = maker.balancer(project.balancer_definition or {})
+    address = maker.balancers(project.balancer_definition or {})
     return Foundation(address, tuple(maker.made))
 
 
@@ -110,7 +110,7 @@ class _Maker:
 
     def secrets(self, definitions: Iterable[Mapping[str, Any]], values: Mapping[str, str]) -> None:
         """Make the secrets that the definitions name. One that nobody has a value for is the caller's mistake."""
-        for name in sorted(secret_names(definitions)):
+        for name in sorted(secret_variables(definitions)):
             if self._exists(self._aws.secretsmanager.describe_secret, {"ResourceNotFoundException"}, SecretId=name):
                 continue
             if name not in values:
@@ -135,68 +135,63 @@ class _Maker:
             raise translate(error, doing="looking for what is there") from error
         return True
 
-    def balancer(self, definition: Mapping[str, Any]) -> str | None:
-        """Load balancer, target group, listener; the group's ARN goes where the definitions look for it."""
-        if not definition:
-            return None
-        balancer = self._load_balancer(definition["loadBalancer"])
-        group = self._target_group(definition["targetGroup"], str(balancer["VpcId"]))
-        attributes = [{"Key": k, "Value": str(v)} for k, v in definition.get("targetGroupAttributes", {}).items()]
-        if attributes:
-            self._call(
-                "setting the target group's attributes",
-                self._aws.elbv2.modify_target_group_attributes,
-                TargetGroupArn=group,
-                Attributes=attributes,
-            )
-        listener = self._listener(definition["listener"], str(balancer["LoadBalancerArn"]), group)
-        for name, which in definition.get("parameters", {}).items():
-            value = {"targetGroupArn": group, "loadBalancerArn": str(balancer["LoadBalancerArn"])}[which]
+    def balancers(self, definition: Mapping[str, Any]) -> str | None:
+        """Load balancers, target groups, listeners, each by its name; the groups' ARNs go where the definitions look for them.
+
+        `{"loadBalancers": […], "targetGroups": […], "listeners": […], "parameters": {NAME: {"TargetGroupName": …}}}`: members
+        of ELBv2's own operations, but that names stand where those take ARNs, and a target group has its `Attributes`.
+        """
+        balancers = {item["Name"]: self._load_balancer(item) for item in definition.get("loadBalancers", ())}
+        groups = {item["Name"]: self._target_group(item) for item in definition.get("targetGroups", ())}
+        addresses = [self._address(self._listener(item, balancers, groups)) for item in definition.get("listeners", ())]
+        for name, value in definition.get("parameters", {}).items():
             self._call(
                 f"writing the parameter {name}",
                 self._aws.ssm.put_parameter,
                 Name=name,
-                Value=value,
+                Value=groups[value["TargetGroupName"]],
                 Type="String",
                 Overwrite=True,
             )
-        return self._address(listener)
+        return next((address for address in addresses if address is not None), None)
 
-    def _load_balancer(self, definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _load_balancer(self, definition: Mapping[str, Any]) -> str:
         name = definition["Name"]
         elbv2 = self._aws.elbv2
         if self._exists(elbv2.describe_load_balancers, {"LoadBalancerNotFound"}, Names=[name]):
-            found: Mapping[str, Any] = elbv2.describe_load_balancers(Names=[name])["LoadBalancers"][0]
-            return found
+            return str(elbv2.describe_load_balancers(Names=[name])["LoadBalancers"][0]["LoadBalancerArn"])
         made = self._call(f"making the load balancer {name}", elbv2.create_load_balancer, **definition)
         self._note(f"load balancer {name}")
-        created: Mapping[str, Any] = made["LoadBalancers"][0]
-        return created
+        return str(made["LoadBalancers"][0]["LoadBalancerArn"])
 
-    def _target_group(self, definition: Mapping[str, Any], vpc: str) -> str:
-        name = definition["Name"]
+    def _target_group(self, definition: Mapping[str, Any]) -> str:
+        wanted = dict(definition)
+        name, attributes = wanted["Name"], wanted.pop("Attributes", [])
         elbv2 = self._aws.elbv2
         if self._exists(elbv2.describe_target_groups, {"TargetGroupNotFound"}, Names=[name]):
             return str(elbv2.describe_target_groups(Names=[name])["TargetGroups"][0]["TargetGroupArn"])
-        wanted = {"VpcId": vpc, **definition}
         made = self._call(f"making the target group {name}", elbv2.create_target_group, **wanted)
+        arn = str(made["TargetGroups"][0]["TargetGroupArn"])
+        if attributes:
+            self._call(
+                f"setting the attributes of the target group {name}",
+                elbv2.modify_target_group_attributes,
+                TargetGroupArn=arn,
+                Attributes=attributes,
+            )
         self._note(f"target group {name}")
-        return str(made["TargetGroups"][0]["TargetGroupArn"])
+        return arn
 
-    def _listener(self, definition: Mapping[str, Any], balancer: str, group: str) -> str:
-        listeners = self._call(
-            "looking for the listener", self._aws.elbv2.describe_listeners, LoadBalancerArn=balancer
-        )["Listeners"]
-        for listener in listeners:
-            if listener["Port"] == definition["Port"]:
+    def _listener(self, definition: Mapping[str, Any], balancers: Mapping[str, str], groups: Mapping[str, str]) -> str:
+        wanted = dict(definition)
+        balancer = balancers[wanted.pop("LoadBalancerName")]
+        found = self._call("looking for listeners", self._aws.elbv2.describe_listeners, LoadBalancerArn=balancer)
+        for listener in found["Listeners"]:
+            if listener["Port"] == wanted["Port"]:
                 return str(listener["ListenerArn"])
-        wanted = {
-            "LoadBalancerArn": balancer,
-            "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}],
-            **definition,
-        }
-        made = self._call("making the listener", self._aws.elbv2.create_listener, **wanted)
-        self._note(f"listener on port {definition['Port']}")
+        wanted["DefaultActions"] = [_by_arn(action, groups) for action in wanted["DefaultActions"]]
+        made = self._call("making the listener", self._aws.elbv2.create_listener, LoadBalancerArn=balancer, **wanted)
+        self._note(f"listener on port {wanted['Port']}")
         return str(made["Listeners"][0]["ListenerArn"])
 
     def _address(self, listener: str) -> str | None:
@@ -205,13 +200,21 @@ class _Maker:
         return tags.get(_ADDRESS)
 
 
-def secret_names(definitions: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The names of Secrets Manager's secrets that containers take values from."""
-    names = set()
+def _by_arn(action: Mapping[str, Any], groups: Mapping[str, str]) -> dict[str, Any]:
+    """An action with its target group's ARN for its name."""
+    wanted = dict(action)
+    if "TargetGroupName" in wanted:
+        wanted["TargetGroupArn"] = groups[wanted.pop("TargetGroupName")]
+    return wanted
+
+
+def secret_variables(definitions: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Secrets Manager's secrets that containers take values from, and the variable that each is given as."""
+    names = {}
     for definition in definitions:
         for container in definition["containerDefinitions"]:
             for secret in container.get("secrets", ()):
                 _, found, rest = str(secret["valueFrom"]).partition(":secret:")
                 if found:
-                    names.add(rest.split(":", 1)[0])
+                    names[rest.split(":", 1)[0]] = str(secret["name"])
     return names
