@@ -1,0 +1,1 @@
+"""One revision a file, one statement of DDL a revision: MySQL commits each by itself."""
