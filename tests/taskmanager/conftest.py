@@ -55,7 +55,7 @@ async def start(settings):
 
         async def begin(lifetime=None, **values):
             app = create_app(settings(**values), lifetime)
-            stack.push_async_callback(app._app.state.services.database.close)
+            stack.push_async_callback(app._app.state.services.database.close)  # type: ignore[attr-defined]
             transport = httpx.ASGITransport(app=app)
             return await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://api"))
 
@@ -84,7 +84,7 @@ def sign_in(client):
 @pytest.fixture
 def run(tmp_path, database_url):
     """Starts processes of the workload; all are gone at the end."""
-    started = []
+    started: list[Process] = []
 
     def begin(module, **variables):
         defaults = {"ENVIRONMENT": "test", "DATABASE_URL": database_url, "JWT_SECRET_KEY": KEY, "APP_VERSION": "v7"}

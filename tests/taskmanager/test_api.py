@@ -67,7 +67,7 @@ async def test_a_wrong_token_is_refused(client, claims, key, code):
 
 
 async def test_an_unsigned_token_is_refused(client):
-    token = jwt.encode({"sub": "1", "iss": "taskmanager", "exp": 2**33}, None, algorithm="none")
+    token = jwt.encode({"sub": "1", "iss": "taskmanager", "exp": 2**33}, "", algorithm="none")
     assert_problem(await client.get("/tasks", headers={"Authorization": f"Bearer {token}"}), 401, "token-invalid")
     assert_problem(await client.get("/tasks"), 401, "token-missing")
 

@@ -66,7 +66,9 @@ def test_all_that_is_missing_is_named_at_once(variables):
 
 def test_without_a_broker_of_its_own_the_cache_s_server_is_used(variables):
     variables({"REDIS_URL": "redis://cache:6379/0"})
-    assert load_settings("celery_broker_url").broker_url.get_secret_value() == "redis://cache:6379/0"
+    url = load_settings("celery_broker_url").broker_url
+    assert url is not None
+    assert url.get_secret_value() == "redis://cache:6379/0"
 
 
 def test_settings_show_no_secret(variables):

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from taskmanager.db import BigId, UtcDateTime
+from taskmanager.migrations.steps import create_index_once
 
 revision: Final = "0002_projects"
 down_revision: Final[str | None] = "0001_users"
@@ -27,10 +28,10 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_projects"),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_projects_owner_id_users", ondelete="CASCADE"),
-        sa.Index("ix_projects_owner_id_id", "owner_id", "id"),
         # a run that was killed between the statement and its record is simply run again
         if_not_exists=True,
     )
+    create_index_once("ix_projects_owner_id_id", "projects", ["owner_id", "id"])
 
 
 def downgrade() -> None:

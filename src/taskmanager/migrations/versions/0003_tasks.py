@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from taskmanager.db import BigId, UtcDateTime
+from taskmanager.migrations.steps import create_index_once
 
 revision: Final = "0003_tasks"
 down_revision: Final[str | None] = "0002_projects"
@@ -34,11 +35,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["project_id"], ["projects.id"], name="fk_tasks_project_id_projects", ondelete="CASCADE"
         ),
-        sa.Index("ix_tasks_owner_id_id", "owner_id", "id"),
-        sa.Index("ix_tasks_project_id_id", "project_id", "id"),
         # a run that was killed between the statement and its record is simply run again
         if_not_exists=True,
     )
+    create_index_once("ix_tasks_owner_id_id", "tasks", ["owner_id", "id"])
+    create_index_once("ix_tasks_project_id_id", "tasks", ["project_id", "id"])
 
 
 def downgrade() -> None:

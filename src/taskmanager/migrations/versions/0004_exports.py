@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from taskmanager.db import BigId, UtcDateTime
+from taskmanager.migrations.steps import create_index_once
 
 revision: Final = "0004_exports"
 down_revision: Final[str | None] = "0003_tasks"
@@ -30,10 +31,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["requested_by"], ["users.id"], name="fk_exports_requested_by_users", ondelete="CASCADE"
         ),
-        sa.Index("ix_exports_project_id_id", "project_id", "id"),
         # a run that was killed between the statement and its record is simply run again
         if_not_exists=True,
     )
+    create_index_once("ix_exports_project_id_id", "exports", ["project_id", "id"])
 
 
 def downgrade() -> None:

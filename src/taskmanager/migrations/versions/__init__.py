@@ -1,1 +1,1 @@
-"""One revision a file, one statement of DDL a revision: MySQL commits each by itself."""
+"""One revision a file; each of its statements can be run again."""
