@@ -101,7 +101,7 @@ class Engine:
         )
         for controller in (self._services, self._tasks, self._targets):
             self.kernel.add(controller)
-        self.passive = Passive(self.store, directory.root)
+        self.passive = Passive(self.store, ACCOUNT, directory.root)
         self.application = Application(
             Dispatcher(OPERATION_TABLES),
             store=self.store,
@@ -139,7 +139,6 @@ class Engine:
         await self._probing.close()
         await self.plane.close(leave_running=leave_running)
         await self.runtime.close(leave_running=leave_running)
-        await self.passive.save()
         self.store.close()
 
     async def _adopt(self) -> None:

@@ -74,7 +74,9 @@ def _task(store: Store, task: Task, definition: TaskDefinition) -> dict[str, Any
 
 
 def _container(task: Task, container: Container, definition: TaskDefinition) -> dict[str, Any]:
-    document = next((d for d in definition.body["containerDefinitions"] if d["name"] == container.name), {})
+    document: dict[str, Any] = next(
+        (d for d in definition.body["containerDefinitions"] if d["name"] == container.name), {}
+    )
     labels = {
         "com.amazonaws.ecs.cluster": task.cluster_arn,
         "com.amazonaws.ecs.container-name": container.name,
