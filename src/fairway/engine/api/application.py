@@ -135,8 +135,8 @@ class Application:
                 return _xml_fault(Fault("MalformedQueryString", str(error)), None, request_id)
         target = identify(headers, query)
         if target.service is None or target.operation is None:
-            fault = _unknown(target, headers)
-            return _xml_fault(fault, None, request_id) if query else _json_fault(fault)
+            unknown = _unknown(target, headers)
+            return _xml_fault(unknown, None, request_id) if query else _json_fault(unknown)
         if target.service in PASSIVE:
             try:
                 return await self._hand_over(target, scope, headers, body)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fairway.engine.model.vault import Subnet, subnet_row_key
 from fairway.engine.model.task import TaskStatus
+from fairway.engine.model.vault import Subnet, subnet_row_key
 from fairway.engine.store.schema import LOAD_BALANCERS, REVISIONS, SERVICES, SUBNETS, TASKS
 
 if TYPE_CHECKING:
