@@ -37,7 +37,7 @@ def describe(store: Store, usage: Mapping[ContainerRef, Usage], container_id: st
             case "task":
                 return _task(store, task, definition)
             case "stats":
-                return _stats(usage.get(ContainerRef(task.id, container.name)))
+                return _stats(usage.get(ContainerRef(task.id, container.name))) or {}
             case "task/stats":
                 return {_docker_id(task, c): _stats(usage.get(ContainerRef(task.id, c.name))) for c in task.containers}
     return None
