@@ -124,7 +124,9 @@ def test_run_task_is_idempotent_by_its_token(world: World) -> None:
     with pytest.raises(ClientError) as caught:
         world.run(cluster, definition, clientToken="once", count=3)
     assert caught.value.response["Error"]["Code"] == "ConflictException"
-    assert set(caught.value.response["resourceIds"]) == {task["taskArn"] for task in first}
+    answer: dict[str, object] = {**caught.value.response}
+    assert isinstance(answer["resourceIds"], list)
+    assert set(answer["resourceIds"]) == {task["taskArn"] for task in first}
     assert len(world.ecs.list_tasks(cluster=cluster)["taskArns"]) == 2
 
 

@@ -213,6 +213,7 @@ class Engine:
         epochs = self.store.all(EPOCHS)
         self.kernel.clear()
         self._targets.forget()
+        self._tasks.forget()
         self.store.clear()
         with self.store.transaction() as tx:
             for epoch in epochs:
