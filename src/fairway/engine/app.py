@@ -102,7 +102,7 @@ class Engine:
         )
         for controller in (self._services, self._tasks, self._targets):
             self.kernel.add(controller)
-        self.passive = Passive(self.store, directory.root)
+        self.passive = Passive(self.store, ACCOUNT, directory.root)
         self.application = Application(
             Dispatcher(OPERATION_TABLES),
             store=self.store,
@@ -140,7 +140,6 @@ class Engine:
         await self._probing.close()
         await self.plane.close(leave_running=leave_running)
         await self.runtime.close(leave_running=leave_running)
-        await self.passive.save()
         self.store.close()
 
     async def _adopt(self) -> None:
@@ -218,6 +217,7 @@ class Engine:
         epochs = self.store.all(EPOCHS)
         self.kernel.clear()
         self._targets.forget()
+        self._tasks.forget()
         self.store.clear()
         with self.store.transaction() as tx:
             for epoch in epochs:

@@ -16,8 +16,8 @@ from fairway.engine.services.elbv2.faults import (
     unsupported,
 )
 from fairway.engine.services.elbv2.table import OPERATIONS, page, read_attributes, read_tags, show_attributes
-from fairway.engine.services.network import VPC_ID
-from fairway.engine.store.schema import LISTENERS, LOAD_BALANCERS, RULES, SUBNETS
+from fairway.engine.services.network import VPC_ID, subnets_of
+from fairway.engine.store.schema import LISTENERS, LOAD_BALANCERS, RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ def need_load_balancer(ctx: Context, arn: str) -> LoadBalancer:
 
 def _subnets(ctx: Context, request: Request) -> dict[str, str]:
     ids = list(request.get("Subnets", ())) or [m["SubnetId"] for m in request.get("SubnetMappings", ())]
-    known = {subnet.id: subnet for subnet in ctx.store.find(SUBNETS, "region", ctx.region)}
+    known = {subnet.id: subnet for subnet in subnets_of(ctx.store, ctx.region)}
     missing = [subnet for subnet in ids if subnet not in known]
     if missing:
         raise SubnetNotFound(f"The subnet ID '{missing[0]}' does not exist")
