@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     from fairway.cli.engine import chosen_data  # noqa: PLC0415 - not for --help
     from fairway.engine.directory import DataDirectory  # noqa: PLC0415
     from fairway.engine.launch import stop  # noqa: PLC0415
+    from fairway.engine.runtime.places import purge  # noqa: PLC0415
 
     data = chosen_data(arguments.data).absolute()
     directory = DataDirectory(data)
@@ -43,6 +44,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     stopped = stop(data, tell=out.note) if data.exists() else False
     purged = bool(arguments.purge and data.exists())
     if purged:
+        for folder in (directory.runtime, directory.images, directory.stores):
+            purge(folder)
         shutil.rmtree(data)
     out.document({"stopped": stopped, "purged": purged, "data": str(data)})
     if purged:

@@ -6,6 +6,7 @@ logs/           log streams, as segment files
 runtime/        tasks' containers
 images/         images
 balancer/       the data plane's files
+stores/         what stands for the workload's database and broker
 engine.log      the engine's own log
 """
 
@@ -65,6 +66,10 @@ class DataDirectory:
     @property
     def images(self) -> Path:
         return self.root / "images"
+
+    @property
+    def stores(self) -> Path:
+        return self.root / "stores"
 
     @property
     def balancer(self) -> Path:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fairway.clock import monotonic, sleep
+from fairway.engine.runtime.places import enterable
 from fairway.errors import FairwayError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Stores:
     """The stores of one data directory."""
 
     def __init__(self, directory: DataDirectory) -> None:
-        self._folder = directory.root / "stores"
+        self._folder = directory.stores
         self._note = self._folder / "valkey.json"
 
     @property
@@ -159,11 +160,9 @@ class Stores:
         return copy
 
     def _make_folder(self, name: str) -> Path:
-        folder = self._folder / name
-        self._folder.mkdir(exist_ok=True)
+        folder = enterable(self._folder) / name
         folder.mkdir(exist_ok=True)
         if os.geteuid() == 0:
-            self._folder.chmod(0o711)
             folder.chmod(0o755 if name == "bin" else 0o700)
         return folder
 
