@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 import redis
 
+from fairway.clock import sleep
 from fairway.engine.directory import DataDirectory
 from fairway.engine.stores import Stores
 from fairway.ids import RandomIds
@@ -47,6 +49,8 @@ def test_valkey_asks_for_its_password(stores):
 def test_a_killed_valkey_is_started_again(stores):
     first = stores.valkey(RandomIds())
     os.kill(first.pid, signal.SIGKILL)
+    while Path(f"/proc/{first.pid}/stat").exists() and " Z " not in Path(f"/proc/{first.pid}/stat").read_text():
+        sleep(0.01)
     assert stores.valkey(RandomIds()).pid != first.pid
 
 
