@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from celery import bootsteps
 from celery.worker.consumer import Consumer
+from celery.worker.consumer.control import Control
 
 from taskmanager import heartbeat
 
@@ -47,9 +48,16 @@ class Heartbeat(bootsteps.StartStopStep):
     _timer: Any = None
 
     def start(self, consumer: Any) -> None:
-        heartbeat.beat()
-        self._timer = consumer.timer.call_repeatedly(heartbeat.INTERVAL_SECONDS, heartbeat.beat)
+        self._beat(consumer)
+        self._timer = consumer.timer.call_repeatedly(heartbeat.INTERVAL_SECONDS, self._beat, (consumer,))
 
     def stop(self, consumer: Any) -> None:  # noqa: ARG002
         if self._timer is not None:
             self._timer.cancel()
+
+    def _beat(self, consumer: Any) -> None:
+        if not heartbeat.beat():
+            self._timer.cancel()
+            # `inspect ping` gets no answer either
+            control = next(step for step in consumer.blueprint.order if isinstance(step, Control))
+            control.box.shutdown(consumer)

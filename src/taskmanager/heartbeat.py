@@ -41,11 +41,12 @@ def end_after(seconds: float) -> None:
     _limit.until = time.monotonic() + seconds
 
 
-def beat() -> None:
-    """Write the present second; a reader never sees half a file."""
+def beat() -> bool:
+    """Write the present second; a reader never sees half a file. False: no sign is to be given any more."""
     if _limit.until is not None and time.monotonic() >= _limit.until:
         path().unlink(missing_ok=True)
-        return
+        return False
     new = path().with_suffix(f".{os.getpid()}")
     new.write_text(str(int(time.time())), encoding="ascii")
     new.replace(path())
+    return True

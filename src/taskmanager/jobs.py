@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from celery import shared_task
+from celery.exceptions import Reject
 
 import taskmanager.schema  # noqa: F401  # tables name each other by foreign keys: all must be known
 from taskmanager.broker import MESSAGE_VERSION, WRITE_EXPORT
@@ -48,9 +49,12 @@ def write_export(self: Any, export_id: int, v: int = 1, **_later: Any) -> None:
     if v > MESSAGE_VERSION:
         log.warning("a job of a later release goes back", job=WRITE_EXPORT, v=v)
         raise self.retry(countdown=_NEWER_RETRY_SECONDS, max_retries=None)
+    log.info("export begins", export_id=export_id)
     try:
         misbehave(_settings())
         written = run_async(_write(export_id))
+    except Reject:
+        raise
     except Exception as error:
         log.warning("the export is tried again", export_id=export_id, error=type(error).__name__)
         raise self.retry(exc=error, countdown=_RETRY_SECONDS) from error

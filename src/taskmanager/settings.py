@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     celery_broker_url: SecretStr | None = None
     celery_worker_concurrency: int = Field(4, ge=1, le=256)
     celery_worker_max_tasks_per_child: int = Field(1000, ge=1)
-    celery_worker_pool: Literal["prefork", "threads", "solo"] = "prefork"
+    celery_worker_pool: Literal["prefork", "solo"] = "prefork"
     app_version: str = Field("unversioned", max_length=128)
     drain_seconds: float | None = Field(None, ge=0, le=100)
     """From the stop signal until connections are refused (API), or running jobs are put back (worker); each has its default."""

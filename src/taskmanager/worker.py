@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from celery import signals
+from celery.exceptions import Reject
+from celery.worker import state
 
 from taskmanager import heartbeat
 from taskmanager.broker import create_celery
@@ -55,7 +58,7 @@ def _connect_signals(settings: Settings) -> None:
         """Celery sets up no logs when somebody listens to this."""
 
     def on_ready(**_: Any) -> None:
-        signal.signal(signal.SIGALRM, _put_back)
+        signal.signal(signal.SIGALRM, partial(_put_back, pool=settings.celery_worker_pool))
         if settings.faults.unhealthy_after is not None:
             heartbeat.end_after(settings.faults.unhealthy_after)
         if settings.faults.ignore_sigterm:
@@ -70,8 +73,17 @@ def _connect_signals(settings: Settings) -> None:
     signals.worker_shutting_down.connect(on_shutting_down, weak=False)
 
 
-def _put_back(_signal: int, _frame: FrameType | None) -> None:
-    """The deadline: a cold shutdown, which puts back what is not acknowledged."""
+def _put_back(_signal: int, _frame: FrameType | None, pool: str) -> None:
+    """The deadline: what is not acknowledged goes back to the queue.
+
+    A pool of processes is ended by Celery's cold shutdown. Without one, the job runs in this very thread, below this call:
+    an exception ends it.
+
+    Raises:
+        Reject: through the running job.
+    """
+    if pool == "solo" and state.active_requests:
+        raise Reject("the worker stops", requeue=True)
     os.kill(os.getpid(), signal.SIGQUIT)
 
 
