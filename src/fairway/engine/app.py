@@ -258,6 +258,7 @@ class Engine:
             ImageStore(self.directory.images),
             self.kernel.emit,
             now=self.clock.now,
+            from_wall=self.clock.from_wall,
             allow_root_tasks=self.settings.allow_root_tasks,
         )
 

@@ -179,7 +179,7 @@ def test_every_user_can_read_an_image(project, build):
         image = build().image
     finally:
         os.umask(previous)
-    for path in (image.folder, *image.app.rglob("*"), image.environment, *image.environment.rglob("*")):
+    for path in (image.folder, *image.app.rglob("*"), image.environment, *image.environment.glob("*/**/*")):
         if not path.is_symlink():
             assert path.stat().st_mode & 0o004, path
 

@@ -358,6 +358,40 @@ async def test_the_next_engine_adopts_what_lives_and_learns_what_it_missed(world
     assert (await world.fact(ContainerExited, APP)).exit_code == 143
 
 
+async def test_a_start_that_was_cut_off_is_lost_and_can_be_made_again(world):
+    container_folder(world).intend(world.runtime._launcher._mark(APP), None)
+    await world.runtime.adopt([APP])
+    await world.fact(ContainerLost, APP)
+    world.runtime.start(world.spec(APP, SLEEP))
+    await world.fact(ContainerStarted, APP)
+
+
+async def test_a_start_of_what_an_earlier_engine_started_finds_it(world):
+    world.runtime.start(world.spec(APP, SLEEP))
+    await world.fact(ContainerStarted, APP)
+    pid = pid_of(world)
+    await world.runtime.close(leave_running=True)
+    world.renew()
+    await world.runtime.open()
+    world.runtime.start(world.spec(APP, SLEEP))
+    await world.fact(ContainerStarted, APP, count=2)
+    assert pid_of(world) == pid
+    os.kill(pid, signal.SIGKILL)
+    await world.fact(ContainerExited, APP)
+
+
+async def test_a_broken_connection_is_no_dead_container(world):
+    world.runtime.start(world.spec(APP, SLEEP))
+    await world.fact(ContainerStarted, APP)
+    link = world.runtime._containers[APP].link
+    broken = link._writer
+    broken.transport.abort()
+    await until(lambda: link._writer is not broken)
+    world.runtime.stop(APP, grace_seconds=5)
+    assert (await world.fact(ContainerExited, APP)).exit_code == 143
+    assert len(world.facts) == 2
+
+
 async def test_a_process_id_that_was_used_again_is_never_signalled(world):
     world.runtime.start(world.spec(APP, SLEEP))
     await world.fact(ContainerStarted, APP)

@@ -127,8 +127,8 @@ async def until(condition: Callable[[], Any], within: float = 20.0) -> Any:
 
 
 @asynccontextmanager
-async def a_world(folder: Path, **options: Any) -> AsyncIterator[World]:
-    world = World(folder / "runtime", ImageStore(folder / "images"), **options)
+async def a_world(folder: Path, kind: type[World] = World, **options: Any) -> AsyncIterator[World]:
+    world = kind(folder / "runtime", ImageStore(folder / "images"), **options)
     await world.runtime.open()
     yield world
     await world.runtime.close(leave_running=False)

@@ -90,27 +90,9 @@ class ControlGroups:
                 _write(group.folder / "memory.limit_in_bytes", limit_bytes)
                 _write_if_there(group.folder / "memory.memsw.limit_in_bytes", limit_bytes)
         except OSError:
-            self.remove(name)
+            remove_group(group.folder)
             return None
         return group
-
-    def remove(self, name: str) -> None:
-        """Kill what is left in a group, and remove it."""
-        if self._base is None:
-            return
-        folder = self._base / name
-        for _ in range(_REMOVE_TRIES):
-            try:
-                folder.rmdir()
-            except FileNotFoundError:
-                return
-            except OSError:
-                for pid in members(folder):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                sleep(0.02)
-            else:
-                return
 
     def close(self) -> None:
         """Remove our own group, if nothing is left in it."""
@@ -129,7 +111,7 @@ class ControlGroups:
         except (OSError, subprocess.SubprocessError):
             return False
         finally:
-            self.remove("probe")
+            remove_group(group.folder)
         return ended.returncode == 0
 
 
@@ -139,6 +121,22 @@ def members(folder: Path) -> list[int]:
         return [int(line) for line in (folder / "cgroup.procs").read_text(encoding="ascii").split()]
     except OSError:
         return []
+
+
+def remove_group(folder: Path) -> None:
+    """Kill what is left in a group, and remove it. Blocks until that is so."""
+    for _ in range(_REMOVE_TRIES):
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:
+            for pid in members(folder):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            sleep(0.02)
+        else:
+            return
 
 
 def _candidates() -> Iterator[tuple[int, Path]]:

@@ -59,11 +59,12 @@ class ContainerFolder:
     def shim_log(self) -> Path:
         return self.path / "shim.log"
 
-    def intend(self, mark: str) -> None:
-        """Note durably that the container is about to be started."""
+    def intend(self, mark: str, group: Path | None) -> None:
+        """Note durably that the container is about to be started, by which mark and control group it will be known."""
         self.path.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
         (self.path / "started.json").unlink(missing_ok=True)
-        document = {"task": self.ref.task_id, "container": self.ref.container, "mark": mark}
+        document: dict[str, Any] = {"task": self.ref.task_id, "container": self.ref.container, "mark": mark}
+        document["group"] = None if group is None else str(group)
         new = self.path / "intent.new"
         with new.open("w", encoding="utf-8") as file:
             json.dump(document, file)
@@ -75,6 +76,12 @@ class ContainerFolder:
     def mark(self) -> str | None:
         document = _read(self.path / "intent.json")
         return None if document is None else str(document["mark"])
+
+    @property
+    def group(self) -> Path | None:
+        """The folder of its control group."""
+        document = _read(self.path / "intent.json")
+        return None if document is None or document["group"] is None else Path(document["group"])
 
     def began(self) -> Began | None:
         document = _read(self.path / "started.json")

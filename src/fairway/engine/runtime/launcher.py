@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from fairway.engine.runtime.cgroups import ControlGroups
+from fairway.engine.runtime.cgroups import ControlGroups, remove_group
 from fairway.engine.runtime.container_folder import ContainerFolder, find_folders
 from fairway.engine.runtime.places import enterable
 from fairway.engine.runtime.protocol import RuntimeRefusal
 from fairway.engine.runtime.shim_link import start_shim
 from fairway.engine.runtime.surroundings import surround
 from fairway.engine.runtime.users import choose_identity
+from fairway.errors import UsageError
 
 if TYPE_CHECKING:
     import socket
@@ -39,7 +41,16 @@ class Launcher:
         self._boot = ""
 
     def prepare(self) -> None:
-        """Called once, before anything else."""
+        """Called once, before anything else.
+
+        Raises:
+            UsageError: not on this system; the folders cannot be made.
+        """
+        if platform.system() != "Linux":
+            raise UsageError(
+                f"processes of {platform.system()} cannot be tasks: the process runtime needs Linux",
+                hint="use --runtime simulated",
+            )
         self._root.mkdir(parents=True, exist_ok=True)
         self._root.chmod(0o711 if os.geteuid() == 0 else 0o700)
         self._tasks.mkdir(exist_ok=True, mode=0o700)
@@ -77,9 +88,9 @@ class Launcher:
         scratch = self._scratch / spec.ref.task_id / spec.ref.container
         program = surround(spec, image, scratch, mark)
         self._make_scratch(scratch, identity)
-        folder.intend(mark)
         limit = None if spec.memory_limit_mib is None else spec.memory_limit_mib * _MIB
         group = None if limit is None else self._groups.create(mark, limit)
+        folder.intend(mark, None if group is None else group.folder)
         return start_shim(
             folder,
             {
@@ -118,11 +129,19 @@ class Launcher:
         for place in (self._tasks, self._scratch):
             shutil.rmtree(place / task_id, ignore_errors=True)
 
+    @staticmethod
+    def kill(folder: ContainerFolder) -> None:
+        """End a container and whatever is left of it, even if it hid from its shim."""
+        folder.kill()
+        if folder.group is not None:
+            remove_group(folder.group)
+
     def discard(self, folder: ContainerFolder) -> None:
         """Kill what lives of a container, and remove what is kept of it."""
         if folder.ended() is None or folder.is_held():
             folder.kill()
-        self._groups.remove(self._mark(folder.ref))
+        if folder.group is not None:
+            remove_group(folder.group)
         shutil.rmtree(self._scratch / folder.ref.task_id / folder.ref.container, ignore_errors=True)
         folder.remove()
 

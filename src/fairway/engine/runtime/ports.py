@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from dataclasses import asdict, dataclass, field
@@ -64,7 +65,11 @@ class PortBook:
             taken.add(port)
             bindings.append(PortBinding(request.container, request.container_port, port, request.protocol))
         self._book.tasks[task_id] = tuple(bindings)
-        self._write()
+        try:
+            self._write()
+        except OSError as error:
+            del self._book.tasks[task_id]
+            raise RuntimeRefusal(f"ResourceInitializationError: the ports cannot be noted: {error}") from None
         return tuple(bindings)
 
     def release(self, task_id: str) -> None:
@@ -74,7 +79,8 @@ class PortBook:
             return
         until = self._wall() + REST_SECONDS
         self._book.resting |= {binding.host_port: until for binding in bindings}
-        self._write()
+        with contextlib.suppress(OSError):  # on a full disk they stay the task's until the next note
+            self._write()
 
     def of(self, task_id: str) -> tuple[PortBinding, ...]:
         """The ports that a task has."""

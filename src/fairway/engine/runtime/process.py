@@ -98,6 +98,8 @@ class ProcessRuntime:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="runtime")
         self._check_number = 0
         self._is_closing = False
+        """What happens now is not ours to tell: the next engine does."""
+        self._is_closed = False
 
     # -- the protocol --------------------------------------------------------------------------------------------------
 
@@ -163,6 +165,9 @@ class ProcessRuntime:
         await asyncio.gather(*foreign, *(self._adopt(ref, folders.get(ref)) for ref in known))
 
     async def close(self, *, leave_running: bool) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._is_closing = leave_running
         await asyncio.gather(*(container.launched.wait() for container in self._containers.values()))
         if not leave_running:
@@ -204,7 +209,7 @@ class ProcessRuntime:
         if shim is not None:
             await self._in_thread(reap, shim)
         if self._is_current(container) and not container.ended.is_set():
-            await self._in_thread(container.folder.kill)
+            await self._in_thread(self._launcher.kill, container.folder)
             await self._conclude(container)
 
     def _hear(self, container: _Container, event: dict[str, Any]) -> None:
@@ -269,7 +274,7 @@ class ProcessRuntime:
         container.launched.set()
         connection = await self._in_thread(folder.connect)
         if connection is None:
-            await self._in_thread(folder.kill)
+            await self._in_thread(self._launcher.kill, folder)
             await self._conclude(container, is_adopted=True)
             return
         began = await self._in_thread(folder.began)
@@ -311,7 +316,7 @@ class ProcessRuntime:
         except TimeoutError:
             stuck = [container for container in running if not container.ended.is_set()]
             log.warning("%d containers did not end in time, and are killed", len(stuck))
-            await asyncio.gather(*(self._in_thread(container.folder.kill) for container in stuck))
+            await asyncio.gather(*(self._in_thread(self._launcher.kill, container.folder) for container in stuck))
 
     async def _clean(self, task_id: str, gone: Sequence[_Container]) -> None:
         for container in gone:

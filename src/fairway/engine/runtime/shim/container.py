@@ -269,12 +269,11 @@ class Container:
         assert self._status is not None
         code = os.waitstatus_to_exitcode(self._status)
         group = self._spec["cgroup"]
-        killed_by_kernel = (
-            group is not None and code == -signal.SIGKILL and read_number(group["events"], "oom_kill") > 0
-        )
+        is_killed = code == -signal.SIGKILL and self._kill_at is None
+        by_kernel = is_killed and group is not None and read_number(group["events"], "oom_kill") > 0
         ended = {
             "code": code if code >= 0 else 128 - code,
-            "reason": OUT_OF_MEMORY if self._out_of_memory or killed_by_kernel else None,
+            "reason": OUT_OF_MEMORY if self._out_of_memory or by_kernel else None,
             "at": time.time(),
             "log_is_whole": is_whole,
         }

@@ -18,13 +18,13 @@ _SEND_SECONDS = 2.0
 
 
 def receive_line(connection: socket.socket) -> dict[str, Any] | None:
-    """Wait for the first line; None: the other side went away before it came."""
+    """Wait for the first line, and leave what follows it; None: the other side went away before it came."""
     data = b""
     while not data.endswith(b"\n"):
-        piece = connection.recv(_CHUNK)
-        if not piece:
+        seen = connection.recv(_CHUNK, socket.MSG_PEEK)
+        if not seen:
             return None
-        data += piece
+        data += connection.recv(seen.find(b"\n") + 1 or len(seen))
     document: dict[str, Any] = json.loads(data)
     return document
 
