@@ -325,7 +325,7 @@ def get_log_events(ctx: Context, request: Request) -> Response:
     if direction == "f" or (not token and request.get("startFromHead")):
         records = _window(ctx, read_forward(folder, position or Position()), request, limit)
     else:
-        records = [r for r in read_last(folder, position, limit) if _within(ctx, r, request)]
+        records = read_last(folder, position, limit, lambda record: _within(ctx, record, request))
     if records:
         first, last = records[0].start, records[-1].end
     else:
