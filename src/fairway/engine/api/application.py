@@ -19,6 +19,7 @@ from fairway.engine.api.query_protocol import MalformedForm
 from fairway.engine.services.awsmodel import SERVICES, service_model
 from fairway.engine.services.operation import Context
 from fairway.engine.services.passive import PassiveRequest
+from fairway.engine.services.sts.operations import caller_arn
 from fairway.ids import uuid
 from fairway.version import VERSION
 
@@ -159,7 +160,7 @@ class Application:
             region=target.region,
             account=self._account,
             request_id=request_id,
-            caller_arn=f"arn:aws:iam::{self._account}:user/{_user(target.access_key)}",
+            caller_arn=caller_arn(self._store, self._account, target.access_key),
             host=self._host,
         )
 
@@ -194,11 +195,6 @@ class Application:
         if found is None:
             return _json_fault(Fault("NotFoundException", f"No container answers to {path}.", 404))
         return Answer(200, _JSON, json_protocol.render(found))
-
-
-def _user(access_key: str) -> str:
-    """The user's name that stands in ARNs: access keys are not looked up, any will do."""
-    return "".join(c for c in access_key if c.isalnum() or c in "-_.")[:64] or "anonymous"
 
 
 def _refuse(scope: Scope, headers: Mapping[str, str]) -> Answer | None:
