@@ -155,7 +155,7 @@ async def test_the_least_busy_target_is_asked(plane, a, b):
     slow = []
     for number in range(1, 5):
         slow.append(asyncio.create_task(once(port, "/slow/30")))
-        await until(lambda number=number: a.active + b.active == number)
+        await until(lambda wanted=number: bool(a.active + b.active == wanted))  # type: ignore[misc]
     shares = a.active, b.active
     for backend in (a, b):
         backend.release.set()
