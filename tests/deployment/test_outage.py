@@ -1,0 +1,129 @@
+"""Whoever answers may be gone for a while: a deployment is followed on when it is back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.deployment.builders import a_definition, a_record, a_rollout, a_service
+
+from fairway.aws.pace import Pace
+from fairway.aws.session import AwsError, CredentialsError
+from fairway.deployment import follow
+from fairway.deployment.follow import Followed, Watcher
+
+if TYPE_CHECKING:
+    from fairway.deployment.progress import Change
+
+
+class Kept:
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.told: list[Change] = []
+
+    def change(self, change):
+        self.told.append(change)
+
+    def picture(self, picture):
+        pass
+
+
+@dataclass
+class Scripted:
+    """An observer whose looks succeed or fail as they are written down."""
+
+    script: list[object]
+    aws: object = None
+    asked: list[str] = field(default_factory=list)
+
+    def services(self, names):
+        self.asked.append("services")
+        step = self.script.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        self.step = step
+        return {"api": a_service(a_rollout(running=3))} if step != "deleted" else {}
+
+    def describe_deployments(self, arns):
+        return {arn: a_record(self.step) for arn in arns}
+
+    def task_definition(self, _reference):
+        return a_definition()
+
+    def tasks(self, _name, *, stopped=False):
+        return []
+
+    def targets(self, _groups):
+        return []
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(follow, "monotonic", lambda: now[0])
+    return now
+
+
+def a_watcher(script, kept, **options):
+    class Times:
+        def now(self):
+            return a_record().created_at
+
+    return Watcher(Scripted(script, aws=Times()), Pace(is_local=True), kept, **options)  # type: ignore[arg-type]
+
+
+def followed():
+    return Followed("api", a_record().arn, a_definition())
+
+
+def test_an_outage_is_told_once_and_waited_for(clock):
+    kept, item = Kept(), followed()
+    gone = AwsError("no engine answers")
+    watcher = a_watcher(["IN_PROGRESS", gone, gone, "SUCCESSFUL"], kept)
+    assert watcher.look([item]) == []
+    for _ in range(2):
+        clock[0] += 30
+        assert watcher.look([item]) == []
+    assert [change.kind for change in kept.told].count("unreachable") == 1
+    assert watcher.look([item]) == [item]
+    assert item.outcome is not None
+    assert item.outcome.exit_code == 0
+
+
+def test_a_long_outage_hands_over(clock):
+    kept, item = Kept(), followed()
+    watcher = a_watcher([AwsError("no engine answers")] * 2, kept)
+    assert watcher.look([item]) == []
+    clock[0] += 121
+    assert watcher.look([item]) == [item]
+    assert item.outcome is not None
+    assert item.outcome.exit_code == 6
+    assert "no engine answers; ECS goes on" in item.outcome.text
+
+
+def test_credentials_that_end_hand_over_at_once(clock):
+    item = followed()
+    watcher = a_watcher([CredentialsError("the credentials have ended (ExpiredToken)")], Kept())
+    assert watcher.look([item]) == [item]
+    assert item.outcome is not None
+    assert item.outcome.exit_code == 6
+
+
+def test_a_service_that_is_deleted_meanwhile_has_failed(clock):
+    item = followed()
+    watcher = a_watcher(["deleted"], Kept())
+    assert watcher.look([item]) == [item]
+    assert item.outcome is not None
+    assert item.outcome.exit_code == 5
+
+
+def test_a_time_limit_ends_the_wait(clock):
+    item = followed()
+    watcher = a_watcher(["IN_PROGRESS", "IN_PROGRESS"], Kept(), timeout_seconds=10)
+    assert watcher.look([item]) == []
+    clock[0] += 11
+    assert watcher.look([item]) == [item]
+    assert item.outcome is not None
+    assert item.outcome.exit_code == 6
