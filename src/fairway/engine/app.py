@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import shutil
 import socket
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ class Engine:
         )
         for controller in (self._services, self._tasks, self._targets):
             self.kernel.add(controller)
-        self.passive = Passive(self.store, directory.root)
+        self.passive = Passive(self.store, ACCOUNT, directory.root)
         self.application = Application(
             Dispatcher(OPERATION_TABLES),
             store=self.store,
@@ -139,7 +140,6 @@ class Engine:
         await self._probing.close()
         await self.plane.close(leave_running=leave_running)
         await self.runtime.close(leave_running=leave_running)
-        await self.passive.save()
         self.store.close()
 
     async def _adopt(self) -> None:
@@ -202,6 +202,9 @@ class Engine:
             "version": VERSION,
             "services": dict.fromkeys(sorted(OPERATION_TABLES), "running"),
             "uptime_seconds": round(monotonic() - self._began, 1),
+            "pid": os.getpid(),
+            "port": self.settings.port,
+            "allow_root_tasks": self.settings.allow_root_tasks,
             "runtime": self.settings.runtime,
             "speed": self.settings.speed,
             "load_balancer": self.balancing.refusal or "ready",
@@ -214,6 +217,7 @@ class Engine:
         epochs = self.store.all(EPOCHS)
         self.kernel.clear()
         self._targets.forget()
+        self._tasks.forget()
         self.store.clear()
         with self.store.transaction() as tx:
             for epoch in epochs:

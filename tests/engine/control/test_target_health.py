@@ -138,7 +138,8 @@ def test_a_draining_target_goes_when_its_delay_is_over():
 
 @given(st.lists(st.sampled_from([200, 503, "timeout"]), max_size=30))
 def test_health_never_changes_without_its_threshold(probes):
-    target, run = a_target(), []
+    target = a_target()
+    run: list[bool] = []
     for probe in probes:
         before = target.state
         run = [*run, probe == 200] if not run or run[-1] == (probe == 200) else [probe == 200]

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import orjson
 
 from fairway.engine.api import json_protocol, query_protocol
-from fairway.engine.api.dispatch import Answer, Dispatcher, Fault, missing
+from fairway.engine.api.dispatch import Answer, Dispatcher, Fault, as_fault
 from fairway.engine.api.identify import PASSIVE, Target, identify
 from fairway.engine.api.query_protocol import MalformedForm
 from fairway.engine.services.awsmodel import SERVICES, service_model
 from fairway.engine.services.operation import Context
+from fairway.engine.services.passive import PassiveRequest
+from fairway.engine.services.sts.operations import caller_arn
 from fairway.ids import uuid
 from fairway.version import VERSION
 
@@ -26,14 +28,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fairway.clock import Clock
+    from fairway.engine.services.fault import AwsFault
     from fairway.engine.services.operation import Host
+    from fairway.engine.services.passive import PassiveAnswer
     from fairway.engine.store.store import Store
     from fairway.ids import IdSource
 
     Scope = dict[str, Any]
     Receive = Callable[[], Awaitable[dict[str, Any]]]
     Send = Callable[[dict[str, Any]], Awaitable[None]]
-    Passive = Callable[[str, str, str, Mapping[str, str], bytes], Awaitable[tuple[int, Mapping[str, str], bytes]]]
+    Passive = Callable[[PassiveRequest], Awaitable[PassiveAnswer]]
 
 log = logging.getLogger(__name__)
 
@@ -129,14 +133,17 @@ class Application:
                 if "Action" not in query:
                     query |= query_protocol.parse_form(body)
             except MalformedForm as error:
-                return _json_fault(Fault("MalformedQueryString", str(error)))
+                return _xml_fault(Fault("MalformedQueryString", str(error)), None, request_id)
         target = identify(headers, query)
         if target.service is None or target.operation is None:
-            return _json_fault(_unknown(target, headers))
+            unknown = _unknown(target, headers)
+            return _xml_fault(unknown, None, request_id) if query else _json_fault(unknown)
         if target.service in PASSIVE:
-            return await self._hand_over(target.service, scope, headers, body)
-        if target.service not in self._dispatcher.services:
-            return _json_fault(missing(target.service, target.operation))
+            try:
+                return await self._hand_over(target, scope, headers, body)
+            except Exception as error:  # noqa: BLE001 - whatever happens, the client gets AWS's kind of error
+                fault = as_fault(target.service, target.operation, error)
+                return _xml_fault(fault, target.service, request_id) if query else _json_fault(fault)
 
         def context() -> Context:
             return self._context(target, request_id)
@@ -153,17 +160,20 @@ class Application:
             region=target.region,
             account=self._account,
             request_id=request_id,
-            caller_arn=f"arn:aws:iam::{self._account}:user/{_user(target.access_key)}",
+            caller_arn=caller_arn(self._store, self._account, target.access_key),
             host=self._host,
         )
 
-    async def _hand_over(self, service: str, scope: Scope, headers: Mapping[str, str], body: bytes) -> Answer:
-        url = scope["path"]
+    async def _hand_over(self, target: Target, scope: Scope, headers: Mapping[str, str], body: bytes) -> Answer:
+        assert target.service is not None
+        assert target.operation is not None
+        path = scope["path"]
         if scope["query_string"]:
-            url += "?" + scope["query_string"].decode("latin-1")
-        status, answered, content = await self._passive(service, scope["method"], url, headers, body)
-        content_type = next((v for k, v in answered.items() if k.lower() == "content-type"), "text/xml")
-        return Answer(status, content_type.encode("latin-1"), content)
+            path += "?" + scope["query_string"].decode("latin-1")
+        answer = await self._passive(
+            PassiveRequest(target.service, target.operation, target.region, scope["method"], path, headers, body)
+        )
+        return Answer(answer.status, answer.content_type.encode("latin-1", "replace"), answer.body)
 
     async def _own(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
         match method, path:
@@ -185,11 +195,6 @@ class Application:
         if found is None:
             return _json_fault(Fault("NotFoundException", f"No container answers to {path}.", 404))
         return Answer(200, _JSON, json_protocol.render(found))
-
-
-def _user(access_key: str) -> str:
-    """The user's name that stands in ARNs: access keys are not looked up, any will do."""
-    return "".join(c for c in access_key if c.isalnum() or c in "-_.")[:64] or "anonymous"
 
 
 def _refuse(scope: Scope, headers: Mapping[str, str]) -> Answer | None:
@@ -223,7 +228,12 @@ def _unknown(target: Target, headers: Mapping[str, str]) -> Fault:
     return Fault("UnknownOperationException", f"No service knows this request ({what[:200]}).")
 
 
-def _json_fault(fault: Any) -> Answer:
+def _xml_fault(fault: AwsFault, service: str | None, request_id: str) -> Answer:
+    render = query_protocol.render_ec2_fault if service == "ec2" else query_protocol.render_fault
+    return Answer(fault.status, query_protocol.CONTENT_TYPE, render(fault, "", request_id), fault.code)
+
+
+def _json_fault(fault: AwsFault) -> Answer:
     return Answer(fault.status, json_protocol.CONTENT_TYPE, json_protocol.render_fault(fault), fault.code)
 
 

@@ -129,6 +129,15 @@ def render_fault(fault: AwsFault, namespace: str, request_id: str) -> bytes:
     ).encode("utf-8", "replace")
 
 
+def render_ec2_fault(fault: AwsFault, namespace: str, request_id: str) -> bytes:
+    """The XML of an error in EC2's own shape."""
+    del namespace
+    return (
+        f"<Response><Errors><Error><Code>{escape(fault.code)}</Code><Message>{escape(fault.message)}</Message></Error>"
+        f"</Errors><RequestID>{request_id}</RequestID></Response>"
+    ).encode("utf-8", "replace")
+
+
 def _write_members(out: list[str], value: dict[str, Any], shape: Any) -> None:
     for name, member in shape.members.items():
         item = value.get(name)

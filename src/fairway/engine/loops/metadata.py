@@ -37,7 +37,7 @@ def describe(store: Store, usage: Mapping[ContainerRef, Usage], container_id: st
             case "task":
                 return _task(store, task, definition)
             case "stats":
-                return _stats(usage.get(ContainerRef(task.id, container.name)))
+                return _stats(usage.get(ContainerRef(task.id, container.name))) or {}
             case "task/stats":
                 return {_docker_id(task, c): _stats(usage.get(ContainerRef(task.id, c.name))) for c in task.containers}
     return None
@@ -74,7 +74,9 @@ def _task(store: Store, task: Task, definition: TaskDefinition) -> dict[str, Any
 
 
 def _container(task: Task, container: Container, definition: TaskDefinition) -> dict[str, Any]:
-    document = next((d for d in definition.body["containerDefinitions"] if d["name"] == container.name), {})
+    document: dict[str, Any] = next(
+        (d for d in definition.body["containerDefinitions"] if d["name"] == container.name), {}
+    )
     labels = {
         "com.amazonaws.ecs.cluster": task.cluster_arn,
         "com.amazonaws.ecs.container-name": container.name,

@@ -14,12 +14,12 @@ from fairway.engine.control.task_lifecycle import stop
 from fairway.engine.model.elb import Target
 from fairway.engine.model.service import Service, ServiceDeployment, ServiceEvent, ServiceStatus
 from fairway.engine.model.task import StopCode, TargetRef, Task, TaskStatus
+from fairway.engine.services.network import subnets_of
 from fairway.engine.store.schema import (
     REVISIONS,
     SERVICE_DEPLOYMENTS,
     SERVICE_EVENTS,
     SERVICES,
-    SUBNETS,
     TARGETS,
     TASK_DEFINITIONS,
     TASKS,
@@ -146,9 +146,7 @@ class ServicesController:
             account=self._account,
             definition=definition,
             network=revision.network,
-            subnets=[
-                s for s in self._store.find(SUBNETS, "region", service.region) if s.id in revision.network.subnets
-            ],
+            subnets=[s for s in subnets_of(self._store, service.region) if s.id in revision.network.subnets],
             existing=existing,
             launch_type=None if provider else (revision.launch_type or "FARGATE"),
             capacity_provider=provider,
@@ -168,7 +166,8 @@ class ServicesController:
         return tx.put(TASKS, task)
 
     def _stop(self, tx: Transaction, decision: Decision, now: datetime) -> list[str]:
-        running, waiting = [], []
+        running: list[Task] = []
+        waiting: list[Task] = []
         for wanted in decision.stops:
             task = self._store.get(TASKS, wanted.task_arn)
             if task is None or task.stopping:

@@ -11,9 +11,10 @@ from fairway.engine.control.target_health import drain, new_target
 from fairway.engine.control.task_lifecycle import learn, reconcile
 from fairway.engine.loops.services import tell
 from fairway.engine.model.elb import Target
+from fairway.engine.model.facts import ImagePulled
 from fairway.engine.model.service import ServiceStatus
 from fairway.engine.model.task import Task, TaskStatus
-from fairway.engine.store.schema import SERVICES, TARGET_GROUPS, TARGETS, TASK_DEFINITIONS, TASKS
+from fairway.engine.store.schema import REVISIONS, SERVICES, TARGET_GROUPS, TARGETS, TASK_DEFINITIONS, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,6 +47,12 @@ class TasksController:
         self._ids = ids
         self._effects = effects
         self._rate = rate
+        self._left: dict[str, list[Effect]] = {}
+        """Effects by task ARN that stand in the store as done and could not be carried out yet."""
+
+    def forget(self) -> None:
+        """Nothing is left to be done."""
+        self._left.clear()
 
     def keys_of(self, change: Change) -> Iterable[str]:
         entity = change.after if change.after is not None else change.before
@@ -60,7 +67,9 @@ class TasksController:
     def step(self, key: str, now: datetime) -> datetime | None:
         task = self._store.get(TASKS, key)
         if task is None:
+            self._left.pop(key, None)
             return None
+        self._carry_out(key)
         if task.status is TaskStatus.STOPPED:
             return self._forget(task, now)
         definition = self._store.get(TASK_DEFINITIONS, task.task_definition_arn)
@@ -73,6 +82,23 @@ class TasksController:
             definition = self._store.get(TASK_DEFINITIONS, task.task_definition_arn)
             assert definition is not None
             tx.put(TASKS, learn(task, definition, fact, self._rate()))
+            if isinstance(fact, ImagePulled):
+                self._settle(tx, task, definition, fact)
+
+    def _settle(self, tx: Transaction, task: Task, definition: TaskDefinition, fact: ImagePulled) -> None:
+        """The first task that pulls an image settles its digest for all later tasks of the service revision.
+
+        Source: ECS Developer Guide, "Container image resolution" (versionConsistency).
+        """
+        service = self._store.get(SERVICES, task.service_arn or "")
+        deployment = None if service is None else service.deployment(task.deployment_id or "")
+        revision = None if deployment is None else self._store.get(REVISIONS, deployment.revision_arn)
+        if revision is None or fact.container in revision.image_digests:
+            return
+        documents = {document["name"]: document for document in definition.body["containerDefinitions"]}
+        if documents.get(fact.container, {}).get("versionConsistency") != "disabled":
+            digests = {**revision.image_digests, fact.container: fact.digest}
+            tx.put(REVISIONS, replace(revision, image_digests=digests))
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -96,9 +122,17 @@ class TasksController:
                     break
                 task = step.task
             tx.put(TASKS, task)
-        for effect in effects:
-            self._effects.carry_out(effect)
+        # from here on they stand in the store as done: what cannot be done now is kept, and tried at the next step
+        self._left.setdefault(task.arn, []).extend(effects)
+        self._carry_out(task.arn)
         return next_check
+
+    def _carry_out(self, task_arn: str) -> None:
+        effects = self._left.get(task_arn, [])
+        while effects:
+            self._effects.carry_out(effects[0])
+            del effects[0]
+        self._left.pop(task_arn, None)
 
     def _register(self, tx: Transaction, task: Task, now: datetime) -> None:
         groups: dict[str, int] = {}

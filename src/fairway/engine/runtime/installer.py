@@ -43,6 +43,8 @@ class Installer:
             given.pop(name, None)
         self._environment = pip_settings(given) | given | {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
         self._environment.setdefault("UV_COMPILE_BYTECODE_TIMEOUT", "600")
+        # every file is checked against a hash, so that it does not matter which of several indexes it comes from
+        self._environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
 
     def make(self, place: Path, interpreter: Path, lock: Path) -> None:
         """A virtual environment with all that a lock file names, each by its hash, and its bytecode.

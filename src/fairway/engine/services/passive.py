@@ -1,125 +1,187 @@
 """Hands the rest to moto, in process: IAM, KMS, the network part of EC2, SNS, EventBridge.
 
-Each is imported at its first use: all together they take as much memory as the engine itself. The state of IAM and EC2
-is kept across restarts by pickling their back ends; the others' state cannot be kept, so that they are emptied by a restart.
+moto is imported at the first use, since it takes as much memory as the engine itself. Requests go to moto's own handlers
+as botocore would hand them over, so that no web framework is needed. After each change the back end of the service is
+written to the data directory; the subnets of EC2 are the engine's too: what a client creates there, tasks and load
+balancers can use.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import pickle
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
+
+from fairway.engine.services import passive_network, passive_state
+from fairway.engine.services.fault import AwsFault, UnsupportedOperation
+from fairway.engine.services.network import default_subnets, is_in_use, replace_subnets, subnets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from fairway.engine.model.vault import Subnet
     from fairway.engine.store.store import Store
 
-log = logging.getLogger(__name__)
 
-KEPT: Final = ("iam", "ec2")
-_SECRET_FILE: Final = 0o600
+GLOBAL: Final = frozenset({"iam"})
+"""Services without a region in their address."""
+_READING: Final = ("Describe", "List", "Get", "Simulate", "Test", "Search")
+
+
+class UnknownRegion(AwsFault):
+    """AWS has no such region."""
+
+    code = "AuthFailure"
+
+
+class DependencyViolation(AwsFault):
+    """Something is in it."""
+
+    code = "DependencyViolation"
+
+
+@dataclass(frozen=True, slots=True)
+class PassiveRequest:
+    """A request for one of moto's services."""
+
+    service: str
+    operation: str
+    region: str
+    method: str
+    path: str
+    """With its query string."""
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PassiveAnswer:
+    """What moto answered."""
+
+    status: int
+    content_type: str
+    body: bytes
 
 
 class Passive:
     """moto's back ends behind one function."""
 
-    def __init__(self, store: Store, root: Path) -> None:
+    def __init__(self, store: Store, account: str, root: Path) -> None:
         self._store = store
-        self._file = root / "passive.pickle"
+        self._account = account
+        self._state = passive_state.BackEndFiles(root / "passive")
         self._used: set[str] = set()
-        self._application: Any = None
         self._lock = asyncio.Lock()
 
-    async def handle(
-        self, service: str, method: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """Answer a request of one of moto's services."""
-        async with self._lock:
-            return await asyncio.to_thread(self._answer, service, method, url, headers, body)
+    async def handle(self, request: PassiveRequest) -> PassiveAnswer:
+        """Answer a request of one of moto's services.
 
-    async def save(self) -> None:
-        """Keep what can be kept, if anything was used."""
-        if self._used & set(KEPT):
-            async with self._lock:
-                await asyncio.to_thread(self._save)
+        Raises:
+            UnsupportedOperation: moto does not have it.
+            UnknownRegion: AWS does not have it.
+        """
+        async with self._lock:
+            own = subnets_of(self._store, request.region)
+            if request.operation == "DeleteSubnet":
+                self._refuse_in_use(request)
+            answer, subnets = await asyncio.to_thread(self._answer, request, own)
+            if subnets is not None and set(subnets) != set(own):
+                replace_subnets(self._store, request.region, subnets)
+            return answer
 
     async def reset(self) -> None:
         """Forget everything."""
-        self._file.unlink(missing_ok=True)
+        self._state.delete()
         if self._used:
             async with self._lock:
                 await asyncio.to_thread(self._forget)
 
+    def _refuse_in_use(self, request: PassiveRequest) -> None:
+        """A subnet with tasks, services or load balancers in it stays, as on AWS."""
+        form = parse_qs(request.body.decode("utf-8", "replace") + "&" + urlsplit(request.path).query)
+        for subnet in form.get("SubnetId", ()):
+            if is_in_use(self._store, request.region, subnet):
+                raise DependencyViolation(f"The subnet '{subnet}' has dependencies and cannot be deleted.")
+
     # -- in a thread -------------------------------------------------------------------------------------------------
 
     def _answer(
-        self, service: str, method: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        from werkzeug.test import Client, EnvironBuilder  # noqa: PLC0415 - only when it is used
-        from werkzeug.wrappers import Response  # noqa: PLC0415
+        self, request: PassiveRequest, own: Sequence[Subnet]
+    ) -> tuple[PassiveAnswer, tuple[Subnet, ...] | None]:
+        from moto.core.utils import get_service_model  # noqa: PLC0415 - only when it is used
 
-        if self._application is None:
-            self._application = self._load()
-        self._used.add(service)
-        parts = urlsplit(url)
-        passed = {k: v for k, v in headers.items() if k not in {"content-length", "host", "transfer-encoding"}}
-        builder = EnvironBuilder(
-            path=parts.path,
-            query_string=parts.query,
-            method=method,
-            headers=passed,
-            data=body,
-            base_url="http://localhost",
-        )
-        answer = Client(self._application, Response).open(builder)
-        if service in KEPT and answer.status_code < 500:  # noqa: PLR2004 - HTTP
-            self._save()
-        return answer.status_code, dict(answer.headers), answer.get_data()
+        if request.operation not in get_service_model(request.service).operation_names:
+            raise UnsupportedOperation(f"{request.service} has no operation {request.operation[:100]}.")
+        backends = self._open(request.service)
+        if request.service not in GLOBAL:
+            network = self._regional(backends, request, own)
+        answer = _ask_moto(request)
+        changed = answer.status < 300 and not request.operation.startswith(_READING)  # noqa: PLR2004 - HTTP
+        if changed:
+            self._state.save(request.service, backends)
+        if request.service != "ec2":
+            return answer, None
+        return answer, passive_network.read_subnets(network, request.region)
 
-    def _load(self) -> Any:
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
-
-        if self._file.exists():
-            self._restore()
-        return DomainDispatcherApplication(create_backend_app)
-
-    def _backends(self, service: str) -> Any:
-        from moto.backends import get_backend  # noqa: PLC0415
-
-        return get_backend(service)
-
-    def _save(self) -> None:
-        state = {}
-        for service in KEPT:
-            if service in self._used:
-                backends = self._backends(service)
-                state[service] = {account: dict(backends[account]) for account in backends}
-        temporary = self._file.with_suffix(".new")
-        temporary.touch(mode=_SECRET_FILE)
-        temporary.write_bytes(pickle.dumps(state))
-        temporary.replace(self._file)
-
-    def _restore(self) -> None:
-        try:
-            state = pickle.loads(self._file.read_bytes())  # noqa: S301 - our own file, in our own private directory
-        except (pickle.UnpicklingError, AttributeError, EOFError, ImportError) as error:
-            log.warning("the state of IAM and EC2 cannot be read and is left out: %s", error)
-            return
-        for service, accounts in state.items():
+    def _open(self, service: str) -> Any:
+        """The back ends of a service, as the last engine left them."""
+        backends = _backends(service)
+        if service not in self._used:
             self._used.add(service)
-            backends = self._backends(service)
-            for account, regions in accounts.items():
-                for region, backend in regions.items():
-                    dict.__setitem__(backends[account], region, backend)
+            self._state.restore(service, backends)
+        return backends
+
+    def _regional(self, backends: Any, request: PassiveRequest, own: Sequence[Subnet]) -> Any:
+        account = backends[self._account]
+        try:
+            backend = account[request.region]
+        except KeyError:
+            raise UnknownRegion(f"The region {request.region[:50]} does not exist.") from None
+        if request.service == "ec2":
+            passive_network.adopt(backend, own or default_subnets(request.region))
+        return backend
 
     def _forget(self) -> None:
         for service in self._used:
-            backends = self._backends(service)
+            backends = _backends(service)
             for account in list(backends):
-                for backend in backends[account].values():
-                    backend.reset()
+                backends[account].reset()
+                backends[account].clear()
         self._used.clear()
+
+
+def _backends(service: str) -> Any:
+    from moto.backends import get_backend  # noqa: PLC0415 - only when it is used
+
+    found: Any = get_backend(service)  # type: ignore[call-overload]
+    return found
+
+
+def _ask_moto(request: PassiveRequest) -> PassiveAnswer:
+    from botocore.awsrequest import AWSPreparedRequest  # noqa: PLC0415 - only when it is used
+    from botocore.compat import HTTPHeaders  # noqa: PLC0415
+    from moto.core.botocore_stubber import BotocoreStubber  # noqa: PLC0415
+
+    headers = HTTPHeaders()
+    for name, value in request.headers.items():
+        if name not in {"host", "content-length", "transfer-encoding"}:
+            headers[name] = value
+    host = request.service if request.service in GLOBAL else f"{request.service}.{request.region}"
+    url = f"https://{host}.amazonaws.com{request.path}"
+    prepared = AWSPreparedRequest(request.method, url, headers, request.body, stream_output=False)
+    try:
+        answered = BotocoreStubber().process_request(prepared)
+    except NotImplementedError:
+        answered = None
+    if answered is None:
+        raise UnsupportedOperation(
+            f"{request.service} {request.operation} is not supported by this engine; "
+            "docs/reference/operations.md lists what is."
+        )
+    status, answered_headers, body = answered
+    kinds = [v for k, v in answered_headers.items() if k.lower() == "content-type"]
+    default = "application/x-amz-json-1.1" if "x-amz-target" in request.headers else "text/xml"
+    content = body.encode() if isinstance(body, str) else bytes(body)
+    return PassiveAnswer(int(status), str(kinds[0]) if kinds else default, content)

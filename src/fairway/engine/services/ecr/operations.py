@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fairway.engine.model.vault import ImageRecord, Repository, image_row_key
 from fairway.engine.services.fault import AwsFault
 from fairway.engine.services.operation import OperationTable
+from fairway.engine.services.pages import page_of
 from fairway.engine.store.schema import IMAGES, REPOSITORIES
 
 if TYPE_CHECKING:
@@ -64,6 +65,17 @@ class ImageDigestDoesNotMatchException(AwsFault):
     code = "ImageDigestDoesNotMatchException"
 
 
+class InvalidParameterException(AwsFault):
+    """A parameter is not valid."""
+
+    code = "InvalidParameterException"
+
+
+def _page(items: Sequence[Any], request: Request) -> tuple[Sequence[Any], dict[str, str]]:
+    shown, token = page_of(items, request.get("nextToken"), request.get("maxResults", 100), InvalidParameterException)
+    return shown, {"nextToken": token} if token else {}
+
+
 def _need(ctx: Context, name: str) -> Repository:
     repository = ctx.store.get(REPOSITORIES, f"arn:aws:ecr:{ctx.region}:{ctx.account}:repository/{name}")
     if repository is None:
@@ -115,7 +127,8 @@ def describe_repositories(ctx: Context, request: Request) -> Response:
     names = request.get("repositoryNames")
     if names:
         return {"repositories": [_show(ctx, _need(ctx, name)) for name in names]}
-    return {"repositories": [_show(ctx, r) for r in ctx.store.find(REPOSITORIES, "region", ctx.region)]}
+    page, more = _page(ctx.store.find(REPOSITORIES, "region", ctx.region), request)
+    return {"repositories": [_show(ctx, repository) for repository in page]} | more
 
 
 @OPERATIONS.operation("DeleteRepository")
@@ -256,7 +269,8 @@ def describe_images(ctx: Context, request: Request) -> Response:
             "imageManifestMediaType": image.media_type,
         }
         details.append(shown | ({"imageTags": list(image.tags)} if image.tags else {}))
-    return {"imageDetails": details}
+    page, more = _page(details, request)
+    return {"imageDetails": list(page)} | more
 
 
 @OPERATIONS.operation("ListImages")
@@ -270,7 +284,8 @@ def list_images(ctx: Context, request: Request) -> Response:
             identities += [{"imageDigest": image.digest, "imageTag": tag} for tag in image.tags]
         if not image.tags and wanted != "TAGGED":
             identities.append({"imageDigest": image.digest})
-    return {"imageIds": identities}
+    page, more = _page(identities, request)
+    return {"imageIds": list(page)} | more
 
 
 @OPERATIONS.operation("GetAuthorizationToken")

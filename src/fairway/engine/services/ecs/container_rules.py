@@ -73,6 +73,8 @@ def _check_container(container: Mapping[str, Any], request: Mapping[str, Any], *
             raise unsupported(f"containerDefinitions[{name}].{member}")
     if fargate and container.get("privileged"):
         raise ClientException("Fargate requires that the 'privileged' setting be 'false'")
+    if fargate and container.get("dockerSecurityOptions"):
+        raise ClientException("Fargate compatible task definitions do not support dockerSecurityOptions")
     _check_memory(container, request, fargate=fargate)
     _check_health(container)
     awsvpc = request.get("networkMode") == "awsvpc"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fairway.engine.services.operation import Context
 
 DEFAULT_CLUSTER = "default"
+_TASK_ID_LENGTHS = (32, 36)
 
 
 def ecs_arn(ctx: Context, resource: str) -> str:
@@ -77,7 +78,13 @@ def need_service(ctx: Context, cluster: Cluster, reference: str) -> Service:
 
 
 def find_task(ctx: Context, cluster: Cluster, reference: str) -> Task | None:
-    """A task of a cluster by id or ARN."""
+    """A task of a cluster by id or ARN.
+
+    Raises:
+        InvalidParameterException: it cannot be an id.
+    """
+    if len(reference.rsplit("/", 1)[-1]) not in _TASK_ID_LENGTHS:
+        raise InvalidParameterException("taskId length should be one of [32,36]")
     arn = reference if is_arn(reference) else ecs_arn(ctx, f"task/{cluster.name}/{reference}")
     task = ctx.store.get(TASKS, arn)
     return task if task is not None and task.cluster_arn == cluster.arn else None
@@ -159,12 +166,13 @@ def page(ctx: Context, items: Sequence[str], request: Mapping[str, Any], size: i
     token = request.get("nextToken")
     if token:
         try:
-            last = base64.urlsafe_b64decode(token.encode()).decode()
-        except (binascii.Error, UnicodeDecodeError, ValueError):
+            number, _, last = base64.urlsafe_b64decode(token.encode()).decode().partition("|")
+            # what the last page ended with may be gone: then its neighbours have moved up by one
+            start = items.index(last) + 1 if last in items else min(max(0, int(number) - 1), len(items))
+        except (binascii.Error, UnicodeError, ValueError):
             raise InvalidParameterException("Invalid token.") from None
-        if last not in items:
-            raise InvalidParameterException("Invalid token.")
-        start = items.index(last) + 1
     shown = list(items[start : start + wanted])
-    more = start + len(shown) < len(items)
-    return shown, base64.urlsafe_b64encode(shown[-1].encode()).decode() if more and shown else None
+    end = start + len(shown)
+    if end >= len(items) or not shown:
+        return shown, None
+    return shown, base64.urlsafe_b64encode(f"{end}|{shown[-1]}".encode()).decode()

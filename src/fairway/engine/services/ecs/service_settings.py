@@ -15,7 +15,8 @@ from fairway.engine.model.service import (
 )
 from fairway.engine.services.ecs.faults import ClientException, InvalidParameterException, unsupported
 from fairway.engine.services.elbv2.configuration import used_target_groups
-from fairway.engine.store.schema import SUBNETS, TARGET_GROUPS
+from fairway.engine.services.network import subnets_of
+from fairway.engine.store.schema import TARGET_GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -143,7 +144,7 @@ def read_network(ctx: Context, given: Mapping[str, Any] | None, definition: Task
     groups = tuple(configuration.get("securityGroups", ()))
     if len(groups) > _MOST_GROUPS:
         raise InvalidParameterException("securityGroups can have at most 5 items.")
-    known = {subnet.id for subnet in ctx.store.find(SUBNETS, "region", ctx.region)}
+    known = {subnet.id for subnet in subnets_of(ctx.store, ctx.region)}
     for subnet in subnets:
         if subnet not in known:
             raise InvalidParameterException(

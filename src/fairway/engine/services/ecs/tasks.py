@@ -31,7 +31,8 @@ from fairway.engine.services.ecs.names import (
 )
 from fairway.engine.services.ecs.service_settings import need_fargate, read_network
 from fairway.engine.services.ecs.table import OPERATIONS
-from fairway.engine.store.schema import NOTES, SUBNETS, TASKS, Note
+from fairway.engine.services.network import subnets_of
+from fairway.engine.store.schema import NOTES, TASKS, Note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,7 +164,7 @@ def _new(
         account=ctx.account,
         definition=definition,
         network=network,
-        subnets=[s for s in ctx.store.find(SUBNETS, "region", ctx.region) if s.id in network.subnets],
+        subnets=[s for s in subnets_of(ctx.store, ctx.region) if s.id in network.subnets],
         existing=existing,
         group=group,
         launch_type=None if provider else "FARGATE",

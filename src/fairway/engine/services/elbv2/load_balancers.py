@@ -16,8 +16,8 @@ from fairway.engine.services.elbv2.faults import (
     unsupported,
 )
 from fairway.engine.services.elbv2.table import OPERATIONS, page, read_attributes, read_tags, show_attributes
-from fairway.engine.services.network import VPC_ID
-from fairway.engine.store.schema import LISTENERS, LOAD_BALANCERS, RULES, SUBNETS
+from fairway.engine.services.network import subnets_of
+from fairway.engine.store.schema import LISTENERS, LOAD_BALANCERS, RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,9 +58,10 @@ def need_load_balancer(ctx: Context, arn: str) -> LoadBalancer:
     return balancer
 
 
-def _subnets(ctx: Context, request: Request) -> dict[str, str]:
+def _subnets(ctx: Context, request: Request) -> tuple[dict[str, str], str]:
+    """Subnet -> zone, and their VPC."""
     ids = list(request.get("Subnets", ())) or [m["SubnetId"] for m in request.get("SubnetMappings", ())]
-    known = {subnet.id: subnet for subnet in ctx.store.find(SUBNETS, "region", ctx.region)}
+    known = {subnet.id: subnet for subnet in subnets_of(ctx.store, ctx.region)}
     missing = [subnet for subnet in ids if subnet not in known]
     if missing:
         raise SubnetNotFound(f"The subnet ID '{missing[0]}' does not exist")
@@ -71,7 +72,10 @@ def _subnets(ctx: Context, request: Request) -> dict[str, str]:
         )
     if len(zones) < 2:  # noqa: PLR2004 - ALB's rule
         raise ValidationError("At least two subnets in two different Availability Zones must be specified")
-    return zones
+    networks = {known[subnet].vpc_id for subnet in ids}
+    if len(networks) > 1:
+        raise InvalidConfigurationRequest(f"All subnets must belong to the same VPC: '{known[ids[0]].vpc_id}'")
+    return zones, networks.pop()
 
 
 def show_load_balancer(balancer: LoadBalancer) -> dict[str, Any]:
@@ -112,7 +116,7 @@ def create_load_balancer(ctx: Context, request: Request) -> Response:
             'hyphen, nor begin with "internal-"'
         )
     scheme = request.get("Scheme", "internet-facing")
-    zones, groups = _subnets(ctx, request), tuple(request.get("SecurityGroups", ()))
+    (zones, vpc_id), groups = _subnets(ctx, request), tuple(request.get("SecurityGroups", ()))
     living = next((b for b in ctx.store.find(LOAD_BALANCERS, "region", ctx.region) if b.name == name), None)
     if living is not None:
         if (dict(living.subnets), living.security_groups, living.scheme) != (zones, groups, scheme):
@@ -128,7 +132,7 @@ def create_load_balancer(ctx: Context, request: Request) -> Response:
         region=ctx.region,
         dns_name=f"{prefix}{name}-{int(digits, 16) % 10**10}.{ctx.region}.elb.amazonaws.com",
         scheme=scheme,
-        vpc_id=VPC_ID,
+        vpc_id=vpc_id,
         subnets=zones,
         security_groups=groups,
         ip_address_type=request.get("IpAddressType", "ipv4"),
@@ -212,7 +216,8 @@ def set_security_groups(ctx: Context, request: Request) -> Response:
 def set_subnets(ctx: Context, request: Request) -> Response:
     """Replace the subnets."""
     balancer = need_load_balancer(ctx, request["LoadBalancerArn"])
-    changed = replace(balancer, subnets=_subnets(ctx, request))
+    zones, _ = _subnets(ctx, request)
+    changed = replace(balancer, subnets=zones)
     with ctx.store.transaction() as tx:
         tx.put(LOAD_BALANCERS, changed)
     return {"AvailabilityZones": show_load_balancer(changed)["AvailabilityZones"], "IpAddressType": "ipv4"}

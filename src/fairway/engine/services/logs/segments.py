@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fairway.engine.model.logrecord import MAX_MESSAGE_BYTES, SEGMENT_BYTES, decode_record, encode_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 
@@ -71,8 +71,10 @@ def read_forward(folder: Path, position: Position) -> Iterator[Record]:
                     yield record
 
 
-def read_last(folder: Path, before: Position | None, count: int) -> list[Record]:
-    """The last `count` records before a position (or the end), oldest first."""
+def read_last(
+    folder: Path, before: Position | None, count: int, accept: Callable[[Record], bool] = lambda _record: True
+) -> list[Record]:
+    """The last `count` records before a position (or the end) that are accepted, oldest first."""
     found: list[Record] = []
     for segment in reversed(segments(folder)):
         if before is not None and segment > before.segment:
@@ -83,7 +85,7 @@ def read_last(folder: Path, before: Position | None, count: int) -> list[Record]
         for line in data.splitlines(keepends=True):
             start, offset = Position(segment, offset), offset + len(line)
             record = _record(line, start, Position(segment, offset)) if line.endswith(b"\n") else None
-            if record is not None:
+            if record is not None and accept(record):
                 records.append(record)
         found = records + found
         if len(found) >= count:

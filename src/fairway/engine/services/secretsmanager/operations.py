@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fairway.engine.model.vault import Secret, SecretVersion
 from fairway.engine.services.fault import AwsFault
 from fairway.engine.services.operation import OperationTable
+from fairway.engine.services.pages import page_of
 from fairway.engine.services.secretsmanager.resolve import CURRENT, find_secret, version_of
 from fairway.engine.store.schema import SECRETS
 from fairway.ids import uuid
@@ -38,6 +39,12 @@ class InvalidRequestException(AwsFault):
     """The secret's state does not allow it."""
 
     code = "InvalidRequestException"
+
+
+class InvalidNextTokenException(AwsFault):
+    """The token is not one that was given out."""
+
+    code = "InvalidNextTokenException"
 
 
 class InvalidParameterException(AwsFault):
@@ -174,7 +181,7 @@ def get_secret_value(ctx: Context, request: Request) -> Response:
 @OPERATIONS.operation("DescribeSecret")
 def describe_secret(ctx: Context, request: Request) -> Response:
     """Everything but the value."""
-    return _show(_need(ctx, request["SecretId"], deleted_too=True)) | {}
+    return _show(_need(ctx, request["SecretId"], deleted_too=True))
 
 
 def _show(secret: Secret) -> dict[str, Any]:
@@ -212,11 +219,12 @@ def list_secrets(ctx: Context, request: Request) -> Response:
             case _:
                 raise InvalidParameterException(f"The filter {key} is not supported by this engine.")
     shown = []
-    for secret in secrets:
+    page, token = page_of(secrets, request.get("NextToken"), request.get("MaxResults", 100), InvalidNextTokenException)
+    for secret in page:
         item = _show(secret)
         item["SecretVersionsToStages"] = item.pop("VersionIdsToStages")
         shown.append(item)
-    return {"SecretList": shown}
+    return {"SecretList": shown} | ({"NextToken": token} if token else {})
 
 
 @OPERATIONS.operation("DeleteSecret")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.engine.model.vault import Parameter, ParameterVersion
 from fairway.engine.services.fault import AwsFault
 from fairway.engine.services.operation import OperationTable
+from fairway.engine.services.pages import page_of
 from fairway.engine.services.ssm.resolve import find_parameter, select
 from fairway.engine.store.schema import PARAMETERS
 
@@ -43,6 +46,12 @@ class ValidationException(AwsFault):
     code = "ValidationException"
 
 
+class InvalidNextToken(AwsFault):
+    """The token is not one that was given out."""
+
+    code = "InvalidNextToken"
+
+
 class InvalidResourceId(AwsFault):
     """No such resource to tag."""
 
@@ -60,11 +69,15 @@ def _need(ctx: Context, name: str) -> tuple[Parameter, ParameterVersion]:
     return parameter, version
 
 
-def _show(parameter: Parameter, version: ParameterVersion) -> dict[str, Any]:
+def _show(parameter: Parameter, version: ParameterVersion, *, decrypted: bool) -> dict[str, Any]:
+    value = version.value
+    if parameter.type == "SecureString" and not decrypted:
+        # AWS shows the ciphertext: something that tells nothing of the value and is the same each time
+        value = base64.b64encode(sha256(f"{parameter.arn}|{version.version}".encode()).digest() * 3).decode()
     return {
         "Name": parameter.name,
         "Type": parameter.type,
-        "Value": version.value,
+        "Value": value,
         "Version": version.version,
         "LastModifiedDate": version.changed_at,
         "ARN": parameter.arn,
@@ -139,7 +152,8 @@ def put_parameter(ctx: Context, request: Request) -> Response:
 @OPERATIONS.operation("GetParameter")
 def get_parameter(ctx: Context, request: Request) -> Response:
     """One parameter; `NAME:VERSION` or `NAME:LABEL` for an older one."""
-    return {"Parameter": _show(*_need(ctx, request["Name"]))}
+    parameter, version = _need(ctx, request["Name"])
+    return {"Parameter": _show(parameter, version, decrypted=request.get("WithDecryption", False))}
 
 
 @OPERATIONS.operation("GetParameters")
@@ -148,7 +162,8 @@ def get_parameters(ctx: Context, request: Request) -> Response:
     found, invalid = [], []
     for name in request["Names"]:
         try:
-            found.append(_show(*_need(ctx, name)))
+            parameter, version = _need(ctx, name)
+            found.append(_show(parameter, version, decrypted=request.get("WithDecryption", False)))
         except (ParameterNotFound, ParameterVersionNotFound):
             invalid.append(name)
     return {"Parameters": found, "InvalidParameters": invalid}
@@ -165,11 +180,9 @@ def get_parameters_by_path(ctx: Context, request: Request) -> Response:
         and p.name.startswith(path)
         and (request.get("Recursive") or "/" not in p.name[len(path) :])
     )
-    start = int(request.get("NextToken") or 0)
-    size = request.get("MaxResults", 10)
-    shown = [_show(p, p.versions[-1]) for _, p in names[start : start + size]]
-    more = {"NextToken": str(start + size)} if start + size < len(names) else {}
-    return {"Parameters": shown} | more
+    page, token = page_of(names, request.get("NextToken"), request.get("MaxResults", 10), InvalidNextToken)
+    shown = [_show(p, p.versions[-1], decrypted=request.get("WithDecryption", False)) for _, p in page]
+    return {"Parameters": shown} | ({"NextToken": token} if token else {})
 
 
 @OPERATIONS.operation("GetParameterHistory")
@@ -177,11 +190,13 @@ def get_parameter_history(ctx: Context, request: Request) -> Response:
     """All versions of a parameter."""
     parameter, _ = _need(ctx, request["Name"])
     brief = _brief(parameter)
-    history = [
-        brief | {"Value": v.value, "Version": v.version, "LastModifiedDate": v.changed_at, "Labels": list(v.labels)}
-        for v in parameter.versions
-    ]
-    return {"Parameters": history}
+    page, token = page_of(parameter.versions, request.get("NextToken"), request.get("MaxResults", 50), InvalidNextToken)
+    history = []
+    for version in page:
+        value = _show(parameter, version, decrypted=request.get("WithDecryption", False))["Value"]
+        shown = {"Value": value, "Version": version.version, "LastModifiedDate": version.changed_at}
+        history.append(brief | shown | {"Labels": list(version.labels)})
+    return {"Parameters": history} | ({"NextToken": token} if token else {})
 
 
 @OPERATIONS.operation("DescribeParameters")
@@ -194,7 +209,8 @@ def describe_parameters(ctx: Context, request: Request) -> Response:
         values, option = condition.get("Values", ()), condition.get("Option", "Equals")
         begins = option == "BeginsWith"
         parameters = [p for p in parameters if any(p.name.startswith(v) if begins else p.name == v for v in values)]
-    return {"Parameters": [_brief(parameter) for parameter in parameters]}
+    page, token = page_of(parameters, request.get("NextToken"), request.get("MaxResults", 50), InvalidNextToken)
+    return {"Parameters": [_brief(parameter) for parameter in page]} | ({"NextToken": token} if token else {})
 
 
 @OPERATIONS.operation("DeleteParameter")

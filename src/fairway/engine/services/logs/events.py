@@ -1,0 +1,155 @@
+"""Log events: appended by clients, read from the head, from the end, and over all streams of a group."""
+
+from __future__ import annotations
+
+import base64
+import heapq
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from fairway.engine.services.logs.patterns import UnsupportedPattern, compile_pattern
+from fairway.engine.services.logs.segments import Position, Record, append, end_of, read_forward, read_last
+from fairway.engine.services.logs.table import (
+    OPERATIONS,
+    InvalidParameterException,
+    engine_time,
+    folder_of,
+    group_of,
+    milliseconds,
+    need_group,
+    need_stream,
+)
+from fairway.engine.store.schema import LOG_STREAMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from fairway.engine.services.operation import Context, Request, Response
+
+MOST_EVENTS: Final = 10_000
+MOST_SCANNED: Final = 50_000
+"""Records looked at in one FilterLogEvents call; then its token goes on."""
+MOST_ANSWERED_BYTES: Final = 1024 * 1024
+
+
+@OPERATIONS.operation("PutLogEvents")
+def put_log_events(ctx: Context, request: Request) -> Response:
+    """Append events, which must stand in the order of their times."""
+    group = need_group(ctx, request["logGroupName"])
+    stream = need_stream(ctx, group, request["logStreamName"])
+    events = request["logEvents"]
+    stamps = [event["timestamp"] for event in events]
+    if stamps != sorted(stamps):
+        raise InvalidParameterException("Log events in a single PutLogEvents request must be in chronological order.")
+
+    def wall(stamp: int) -> int:
+        return milliseconds(ctx.host.to_wall(datetime.fromtimestamp(stamp / 1000, UTC)))
+
+    append(folder_of(ctx, group, stream.name), [(wall(e["timestamp"]), e["message"]) for e in events])
+    return {"nextSequenceToken": ctx.ids.decimal(56)}
+
+
+def _show_event(ctx: Context, record: Record) -> dict[str, Any]:
+    moment = engine_time(ctx.host, record.milliseconds)
+    return {"timestamp": moment, "message": record.message, "ingestionTime": moment}
+
+
+@OPERATIONS.operation("GetLogEvents")
+def get_log_events(ctx: Context, request: Request) -> Response:
+    """Events of one stream, from the end or from the head, and on by tokens. The same token again: nothing newer yet."""
+    group = group_of(ctx, request)
+    stream = need_stream(ctx, group, request["logStreamName"])
+    folder = folder_of(ctx, group, stream.name)
+    limit = request.get("limit", MOST_EVENTS)
+    token = request.get("nextToken")
+    try:
+        direction, position = (token[0], Position.parse(token[2:])) if token else ("", None)
+    except (ValueError, IndexError):
+        raise InvalidParameterException("The specified nextToken is invalid.") from None
+    if direction == "f" or (not token and request.get("startFromHead")):
+        records = _window(ctx, read_forward(folder, position or Position()), request, limit)
+    else:
+        records = read_last(folder, position, limit, lambda record: _within(ctx, record, request))
+    if records:
+        first, last = records[0].start, records[-1].end
+    else:
+        first = last = position or (Position() if request.get("startFromHead") else end_of(folder))
+    return {
+        "events": [_show_event(ctx, record) for record in records],
+        "nextForwardToken": f"f/{last}",
+        "nextBackwardToken": f"b/{first}",
+    }
+
+
+def _within(ctx: Context, record: Record, request: Mapping[str, Any]) -> bool:
+    if request.get("startTime") is None and request.get("endTime") is None:
+        return True
+    moment = engine_time(ctx.host, record.milliseconds)
+    return bool(request.get("startTime", 0) <= moment < request.get("endTime", 1 << 62))
+
+
+def _window(ctx: Context, records: Iterator[Record], request: Mapping[str, Any], limit: int) -> list[Record]:
+    found: list[Record] = []
+    size = 0
+    for record in records:
+        if _within(ctx, record, request):
+            found.append(record)
+            size += len(record.message)
+            if len(found) >= limit or size >= MOST_ANSWERED_BYTES:
+                break
+    return found
+
+
+@OPERATIONS.operation("FilterLogEvents")
+def filter_log_events(ctx: Context, request: Request) -> Response:
+    """Events of all, or of the named, streams of a group that match a pattern, in the order of their times."""
+    group = group_of(ctx, request)
+    try:
+        matches = compile_pattern(request.get("filterPattern", ""))
+    except UnsupportedPattern as error:
+        raise InvalidParameterException(f"Invalid filter pattern: {error}") from None
+    names, prefix = request.get("logStreamNames"), request.get("logStreamNamePrefix", "")
+    if names and prefix:
+        raise InvalidParameterException("logStreamNames and logStreamNamePrefix cannot both be given.")
+    streams = [s.name for s in ctx.store.find(LOG_STREAMS, "group", group.arn) if s.name.startswith(prefix)]
+    for name in names or ():
+        need_stream(ctx, group, name)
+    positions = _positions(request.get("nextToken"))
+    readers = [
+        _named(name, read_forward(folder_of(ctx, group, name), positions.get(name, Position())))
+        for name in names or streams
+    ]
+    limit = request.get("limit", MOST_EVENTS)
+    found: list[dict[str, Any]] = []
+    size, more = 0, False
+    for scanned, (_, name, record) in enumerate(heapq.merge(*readers, key=lambda item: (item[0], item[1]))):
+        if len(found) >= limit or scanned >= MOST_SCANNED or size >= MOST_ANSWERED_BYTES:
+            more = True
+            break
+        positions[name] = record.end
+        if _within(ctx, record, request) and matches(record.message):
+            size += len(record.message)
+            found.append(_show_event(ctx, record) | {"logStreamName": name, "eventId": _event_id(name, record)})
+    token = base64.urlsafe_b64encode(json.dumps({n: str(p) for n, p in positions.items()}).encode()).decode()
+    return {"events": found, "searchedLogStreams": []} | ({"nextToken": token} if more else {})
+
+
+def _named(name: str, records: Iterator[Record]) -> Iterator[tuple[int, str, Record]]:
+    for record in records:
+        yield record.milliseconds, name, record
+
+
+def _event_id(name: str, record: Record) -> str:
+    """A number that is the same whenever the event is read, and grows with its time."""
+    return f"{record.milliseconds:020d}{record.start.segment:08d}{record.start.offset:012d}{sum(name.encode()) % 10**16:016d}"
+
+
+def _positions(token: str | None) -> dict[str, Position]:
+    if not token:
+        return {}
+    try:
+        document = json.loads(base64.urlsafe_b64decode(token.encode()))
+        return {name: Position.parse(text) for name, text in document.items()}
+    except (ValueError, AttributeError):
+        raise InvalidParameterException("The specified nextToken is invalid.") from None
