@@ -377,6 +377,8 @@ def delete_rule(ctx: Context, request: Request) -> Response:
 @OPERATIONS.operation("SetRulePriorities")
 def set_rule_priorities(ctx: Context, request: Request) -> Response:
     """Renumber rules of one listener, all at once."""
+    if any("RuleArn" not in item or item.get("Priority") not in _PRIORITIES for item in request["RulePriorities"]):
+        raise ValidationError("A rule priority must have a rule ARN and a priority between 1 and 50000")
     changed = {
         item["RuleArn"]: replace(_need_rule(ctx, item["RuleArn"]), priority=item["Priority"])
         for item in request["RulePriorities"]

@@ -114,10 +114,17 @@ def create_secret(ctx: Context, request: Request) -> Response:
         changed_at=ctx.now,
         versions=versions,
         kms_key_id=request.get("KmsKeyId"),
-        tags={tag["Key"]: tag.get("Value", "") for tag in request.get("Tags", ())},
+        tags=_tags(request),
     )
     _put(ctx, secret)
     return {"ARN": secret.arn, "Name": name} | ({"VersionId": token} if versions else {})
+
+
+def _tags(request: Request) -> dict[str, str]:
+    tags = {tag.get("Key", ""): tag.get("Value", "") for tag in request.get("Tags", ())}
+    if "" in tags:
+        raise InvalidParameterException("The key of a tag can't be empty.")
+    return tags
 
 
 def _suffix(ctx: Context) -> str:
@@ -263,8 +270,7 @@ def list_secret_version_ids(ctx: Context, request: Request) -> Response:
 def tag_resource(ctx: Context, request: Request) -> Response:
     """Add tags."""
     secret = _need(ctx, request["SecretId"])
-    added = {tag["Key"]: tag.get("Value", "") for tag in request["Tags"]}
-    _put(ctx, replace(secret, tags={**secret.tags, **added}))
+    _put(ctx, replace(secret, tags={**secret.tags, **_tags(request)}))
     return {}
 
 
