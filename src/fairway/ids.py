@@ -62,3 +62,8 @@ def uuid(ids: IdSource) -> str:
     """A version 4 UUID made of ids that `ids` draws."""
     digits = ids.hexadecimal(32)
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+def fraction() -> float:
+    """A number in [0, 1), drawn at random: jitter."""
+    return random.SystemRandom().random()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import shutil
 import socket
 from dataclasses import dataclass
@@ -201,6 +202,9 @@ class Engine:
             "version": VERSION,
             "services": dict.fromkeys(sorted(OPERATION_TABLES), "running"),
             "uptime_seconds": round(monotonic() - self._began, 1),
+            "pid": os.getpid(),
+            "port": self.settings.port,
+            "allow_root_tasks": self.settings.allow_root_tasks,
             "runtime": self.settings.runtime,
             "speed": self.settings.speed,
             "load_balancer": self.balancing.refusal or "ready",
@@ -254,6 +258,7 @@ class Engine:
             ImageStore(self.directory.images),
             self.kernel.emit,
             now=self.clock.now,
+            from_wall=self.clock.from_wall,
             allow_root_tasks=self.settings.allow_root_tasks,
         )
 

@@ -6,6 +6,7 @@ logs/           log streams, as segment files
 runtime/        tasks' containers
 images/         images
 balancer/       the data plane's files
+stores/         what stands for the workload's database and broker
 engine.log      the engine's own log
 """
 
@@ -67,6 +68,10 @@ class DataDirectory:
         return self.root / "images"
 
     @property
+    def stores(self) -> Path:
+        return self.root / "stores"
+
+    @property
     def balancer(self) -> Path:
         return self.root / "balancer"
 
@@ -102,6 +107,7 @@ class DataDirectory:
                 f"{self.root} holds files that are not Fairway's",
                 hint="choose an empty or a new folder with --data DIR",
             )
+        self._lock_file.touch(mode=_SECRET_FILE)  # from now on the folder is known as ours
         self.root.chmod(0o711 if os.geteuid() == 0 else _PRIVATE)
         for folder in (self.logs, self.runtime, self.images, self.balancer):
             folder.mkdir(exist_ok=True)

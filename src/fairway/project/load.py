@@ -72,17 +72,8 @@ def load_project(start: Path, environment: str | None = None, *, variables: Mapp
     path = find_project_file(start)
     document = _read_toml(path)
     _check_keys(document, {"project", "services", "tasks"}, path)
-    head = _table(document, "project", path)
-    _check_keys(head, _PROJECT_KEYS, path, "project")
-    default = head.get("default_environment")
-    if default not in {None, LOCAL}:
-        raise UsageError(
-            f'{place(path, "project", "default_environment")}: only "{LOCAL}" may be the default environment',
-            hint="name another one each time: --env NAME",
-        )
-    chosen = environment or default
-    if chosen is None:
-        raise UsageError("no environment is chosen", hint="add --env NAME")
+    head = _head(document, path)
+    chosen = _choose(head, environment, path)
     overlay, overlay_path = _read_environment(path, chosen)
     made = _environment(chosen, overlay, overlay_path)
     values = {**os.environ, **_strings(overlay.get("variables", {}), overlay_path), **(variables or {})}
@@ -100,6 +91,36 @@ def load_project(start: Path, environment: str | None = None, *, variables: Mapp
         balancer_definition=loader.optional(head.get("balancer"), "balancer") if made.is_local else None,
         on_failure=str(head.get("on_failure", "rollback-all")),
     )
+
+
+def load_environment(path: Path, environment: str | None = None) -> Environment:
+    """An environment of the project file at `path`, without its services: whatever they need may be missing.
+
+    Raises:
+        UsageError: names file, line, field and remedy.
+    """
+    chosen = _choose(_head(_read_toml(path), path), environment, path)
+    return _environment(chosen, *_read_environment(path, chosen))
+
+
+def _head(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    head = _table(document, "project", path)
+    _check_keys(head, _PROJECT_KEYS, path, "project")
+    return head
+
+
+def _choose(head: Mapping[str, Any], environment: str | None, path: Path) -> str:
+    """The name of the environment that is meant; only `local` may be meant by nobody saying so."""
+    default = head.get("default_environment")
+    if default not in {None, LOCAL}:
+        raise UsageError(
+            f'{place(path, "project", "default_environment")}: only "{LOCAL}" may be the default environment',
+            hint="name another one each time: --env NAME",
+        )
+    chosen = environment or default
+    if chosen is None:
+        raise UsageError("no environment is chosen", hint="add --env NAME")
+    return str(chosen)
 
 
 class _Loader:

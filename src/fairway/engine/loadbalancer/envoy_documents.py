@@ -1,41 +1,49 @@
-"""Envoy's configuration, drawn from ours: bootstrap, clusters, endpoints, routes, listeners. Pure.
+"""Envoy's configuration, drawn from ours: bootstrap, clusters, endpoints, listeners. Pure. Routes: see `envoy_routes`.
 
 Facts that this rests on, each tried with Envoy 1.40: upstream connections must idle for less long than a target keeps
 them open, or requests meet closed ones; a file is re-read only when another is renamed onto it, so that each document is a
-file of its own; the virtual host is chosen before the route, so that priorities across hosts need a single one.
+file of its own; histograms lag behind unless the admin interface is told to merge them.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
-from fairway.engine.loadbalancer.protocol import EndpointState, FixedResponse, Forward, Redirect
+from fairway.engine.loadbalancer.answers import SERVER, page
+from fairway.engine.loadbalancer.envoy_routes import SCRIPT
+from fairway.engine.loadbalancer.protocol import EndpointState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from fairway.engine.loadbalancer.protocol import Configuration, Endpoint, ListenerSpec, Match, Pool, Route
+    from fairway.engine.loadbalancer.protocol import Configuration, Endpoint, ListenerSpec, Pool
 
     Document = dict[str, Any]
 
 UPSTREAM_IDLE: Final = "4s"
 """Below five seconds, the shortest keep-alive that is common among servers (uvicorn's default)."""
 CONNECT_TIMEOUT: Final = "10s"
-BUCKETS_MS: Final = (1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000, 3000, 5000, 10000, 30000, 60000)  # fmt: skip
+BUCKETS_US: Final = (
+    100, 150, 200, 300, 400, 500, 750, 1_000, 1_500, 2_000, 3_000, 4_000, 5_000, 7_500, 10_000, 15_000, 20_000, 30_000,
+    40_000, 50_000, 75_000, 100_000, 150_000, 200_000, 300_000, 400_000, 500_000, 750_000, 1_000_000, 1_500_000, 2_000_000,
+    3_000_000, 5_000_000, 7_500_000, 10_000_000, 15_000_000, 30_000_000, 60_000_000,
+)  # fmt: skip
 _TYPE: Final = "type.googleapis.com/envoy."
+_POLICY: Final = _TYPE + "extensions.load_balancing_policies."
 _UNLIMITED: Final = 100_000
-_TITLES: Final = {502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}
+MOST_REQUEST_HEADERS_KB: Final = 64
+MOST_RESPONSE_HEADERS_KB: Final = 32
+"""ALB's limits. Source: Application Load Balancer guide, "HTTP header limits"."""
 
 
 def bootstrap(folder: Path) -> Document:
     """The file that Envoy is started with; everything else is read from files that are renamed into place."""
     return {
         "node": {"id": "fairway", "cluster": "fairway"},
-        "admin": {"address": {"pipe": {"path": str(folder / "admin.sock"), "mode": 0o600}}},
+        "admin": {"address": {"pipe": {"path": "admin.sock", "mode": 0o600}}},
         "stats_flush_on_admin": True,
-        "stats_config": {"histogram_bucket_settings": [{"match": {"prefix": "cluster."}, "buckets": list(BUCKETS_MS)}]},
+        "stats_config": {"histogram_bucket_settings": [{"match": {"prefix": "fairway."}, "buckets": list(BUCKETS_US)}]},
         "dynamic_resources": {
             "cds_config": _file(folder / "clusters.json"),
             "lds_config": _file(folder / "listeners.json"),
@@ -59,7 +67,6 @@ def _cluster(pool: Pool, folder: Path) -> Document:
         "name": pool.key,
         "type": "EDS",
         "connect_timeout": CONNECT_TIMEOUT,
-        "lb_policy": "LEAST_REQUEST" if pool.algorithm == "least_outstanding_requests" else "ROUND_ROBIN",
         "eds_cluster_config": {"service_name": pool.key, "eds_config": _file(folder / f"endpoints-{pool.key}.json")},
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "circuit_breakers": {"thresholds": [thresholds]},
@@ -67,11 +74,21 @@ def _cluster(pool: Pool, folder: Path) -> Document:
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": _TYPE + "extensions.upstreams.http.v3.HttpProtocolOptions",
                 "explicit_http_config": {"http_protocol_options": {}},
-                "common_http_protocol_options": {"idle_timeout": UPSTREAM_IDLE},
+                "common_http_protocol_options": {
+                    "idle_timeout": UPSTREAM_IDLE,
+                    "max_response_headers_kb": MOST_RESPONSE_HEADERS_KB,
+                },
             }
         },
     }
-    if pool.slow_start_seconds and pool.algorithm == "round_robin":
+    if pool.algorithm == "least_outstanding_requests":
+        # all hosts are looked at: of two that were drawn, both may be the same
+        policy = {"@type": _POLICY + "least_request.v3.LeastRequest", "selection_method": "FULL_SCAN"}
+        least = {
+            "typed_extension_config": {"name": "envoy.load_balancing_policies.least_request", "typed_config": policy}
+        }
+        return cluster | {"load_balancing_policy": {"policies": [least]}}
+    if pool.slow_start_seconds:
         window = {"slow_start_window": f"{pool.slow_start_seconds:.3f}s"}
         cluster["round_robin_lb_config"] = {"slow_start_config": window}
     return cluster
@@ -92,146 +109,6 @@ def _endpoint(endpoint: Endpoint, state: EndpointState) -> Document:
     return {"health_status": status, "endpoint": {"address": address}}
 
 
-# -- routes ------------------------------------------------------------------------------------------------------------
-
-
-def route_configuration(spec: ListenerSpec) -> Document:
-    """The routes of a listener, in the order of their priority."""
-    return {
-        "@type": _TYPE + "config.route.v3.RouteConfiguration",
-        "name": spec.key,
-        "request_headers_to_add": [
-            {
-                "header": {"key": "X-Forwarded-For", "value": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"},
-                "append_action": "APPEND_IF_EXISTS_OR_ADD",
-            },
-            {
-                "header": {"key": "X-Forwarded-Port", "value": "%DOWNSTREAM_LOCAL_PORT%"},
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            },
-        ],
-        "request_headers_to_remove": ["x-envoy-external-address", "x-envoy-internal"],
-        "virtual_hosts": [
-            {
-                "name": "all",
-                "domains": ["*"],
-                "routes": [document for route in spec.routes for document in _route(route, spec.idle_timeout_seconds)],
-            }
-        ],
-    }
-
-
-def _route(route: Route, idle_timeout: float) -> list[Document]:
-    action = _action(route.action, idle_timeout)
-    return [{"match": match, **action} for match in _matches(route.match)]
-
-
-def pattern(text: str, *, ignore_case: bool = False) -> str:
-    """ALB's pattern as a regular expression: `*` any characters, `?` exactly one."""
-    body = "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in text)
-    return ("(?i)" if ignore_case else "") + body
-
-
-def _any_of(patterns: Iterable[str], *, ignore_case: bool = False) -> Document:
-    joined = "|".join(f"(?:{pattern(text)})" for text in patterns)
-    return {"safe_regex": {"regex": ("(?i)" if ignore_case else "") + f"(?:{joined})"}}
-
-
-def _matches(match: Match) -> list[Document]:
-    """Envoy's matchers: one for each choice of query pairs, since Envoy joins query conditions by "and"."""
-    base: Document = {"prefix": "/"}
-    if match.paths:
-        base = _any_of(match.paths)
-    headers: list[Document] = []
-    if match.hosts:
-        joined = "|".join(f"(?:{pattern(host)})" for host in match.hosts)
-        regex = f"(?i)(?:{joined})(?::[0-9]+)?"
-        headers.append({"name": ":authority", "string_match": {"safe_regex": {"regex": regex}}})
-    if match.methods:
-        joined = "|".join(re.escape(method) for method in match.methods)
-        headers.append({"name": ":method", "string_match": {"safe_regex": {"regex": joined}}})
-    for name, patterns in match.headers:
-        headers.append({"name": name, "string_match": _any_of(patterns, ignore_case=True)})
-    if match.queries:
-        headers += [_query(group) for group in match.queries]
-    return [base | ({"headers": headers} if headers else {})]
-
-
-def _query(group: Iterable[tuple[str | None, str]]) -> Document:
-    """A query condition as a matcher of the whole path: keys and values ignore case, and any key may be meant."""
-    parts = []
-    for key, value in group:
-        name = "[^=&#]*" if key is None else pattern(key).replace(".*", "[^=&#]*")
-        parts.append(f"{name}={pattern(value).replace('.*', '[^&#]*')}")
-    joined = "|".join(f"(?:{part})" for part in parts)
-    return {"name": ":path", "string_match": {"safe_regex": {"regex": f"(?i)[^?]*[?](?:.*&)?(?:{joined})(?:&.*)?"}}}
-
-
-def _action(action: Forward | FixedResponse | Redirect, idle_timeout: float) -> Document:
-    match action:
-        case Forward(weights=weights) if sum(weight for _, weight in weights) == 0:
-            return _error(503)
-        case Forward(weights=weights):
-            targets = [{"name": key, "weight": weight} for key, weight in weights]
-            return {
-                "route": {
-                    "timeout": "0s",
-                    "idle_timeout": f"{idle_timeout:.3f}s",
-                    "weighted_clusters": {"clusters": targets},
-                }
-            }
-        case FixedResponse():
-            return {
-                "direct_response": {"status": action.status_code, "body": {"inline_string": action.body}},
-                "response_headers_to_add": [
-                    _header("content-type", action.content_type),
-                    _header("server", "awselb/2.0"),
-                ],
-            }
-        case Redirect():
-            return {"redirect": _redirect(action)}
-
-
-def _header(key: str, value: str) -> Document:
-    return {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-
-
-def _redirect(action: Redirect) -> Document:
-    code = "MOVED_PERMANENTLY" if action.status_code == 301 else "FOUND"  # noqa: PLR2004 - HTTP
-    document: Document = {"response_code": code}
-    if action.protocol != "#{protocol}":
-        document["scheme_redirect"] = action.protocol.lower()
-    if action.host != "#{host}":
-        document["host_redirect"] = action.host
-    if action.port != "#{port}":
-        document["port_redirect"] = int(action.port)
-    if action.path != "/#{path}":
-        head, _, tail = action.path.partition("#{path}")
-        if "#{path}" in action.path:
-            substitution = (head.rstrip("/") or "") + "/\\1" + tail
-            document["regex_rewrite"] = {"pattern": {"regex": "^/(.*)$"}, "substitution": substitution}
-        else:
-            document["path_redirect"] = action.path
-    if action.query != "#{query}":
-        document["strip_query"] = True
-        if action.query:
-            document["path_redirect"] = (document.get("path_redirect") or "/") + "?" + action.query
-    return document
-
-
-def _error(status: int) -> Document:
-    return {
-        "direct_response": {"status": status, "body": {"inline_string": page(status)}},
-        "response_headers_to_add": [_header("content-type", "text/html"), _header("server", "awselb/2.0")],
-    }
-
-
-def page(status: int) -> str:
-    """The body that ALB answers its own errors with."""
-    title = f"{status} {_TITLES[status]}"
-    return f"<html><head><title>{title}</title></head><body><center><h1>{title}</h1></center></body></html>\r\n"
-
-
 # -- listeners ---------------------------------------------------------------------------------------------------------
 
 
@@ -245,7 +122,10 @@ def _listener(spec: ListenerSpec, folder: Path) -> Document:
     manager = {
         "@type": _TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": spec.key,
-        "codec_type": "AUTO",
+        "codec_type": "HTTP1",
+        "http_protocol_options": {"accept_http_10": True},
+        "max_request_headers_kb": MOST_REQUEST_HEADERS_KB,
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
         "rds": {"route_config_name": spec.key, "config_source": _file(folder / f"routes-{spec.key}.json")},
         "use_remote_address": True,
         "skip_xff_append": True,
@@ -255,14 +135,22 @@ def _listener(spec: ListenerSpec, folder: Path) -> Document:
         "drain_timeout": "5s",
         "common_http_protocol_options": {"idle_timeout": idle},
         "local_reply_config": {"mappers": _reply_mappers()},
+        "access_log": _counting(),
         "http_filters": [
+            {
+                "name": "envoy.filters.http.lua",
+                "typed_config": {
+                    "@type": _TYPE + "extensions.filters.http.lua.v3.Lua",
+                    "default_source_code": {"inline_string": SCRIPT},
+                },
+            },
             {
                 "name": "envoy.filters.http.router",
                 "typed_config": {
                     "@type": _TYPE + "extensions.filters.http.router.v3.Router",
                     "suppress_envoy_headers": True,
                 },
-            }
+            },
         ],
     }
     return {
@@ -276,17 +164,45 @@ def _listener(spec: ListenerSpec, folder: Path) -> Document:
     }
 
 
+def _counting() -> list[Document]:
+    """Counts each request under its cluster, status and maker: none of Envoy's own counters tells answers by targets apart."""
+    seconds = {
+        "stat": _stat("seconds", cluster="%UPSTREAM_CLUSTER%"),
+        "unit": "Microseconds",
+        "value_format": "%COMMON_DURATION(US_TX_BEG:US_RX_BEG:us)%",
+    }
+    return [
+        _counter("target", "response.code_details == 'via_upstream'", [seconds]),
+        _counter("balancer", "response.code_details != 'via_upstream'", []),
+    ]
+
+
+def _counter(maker: str, condition: str, histograms: list[Document]) -> Document:
+    stat = _stat(maker, cluster="%UPSTREAM_CLUSTER%", code="%RESPONSE_CODE%")
+    return {
+        "name": "envoy.access_loggers.stats",
+        "filter": {"extension_filter": _cel(condition)},
+        "typed_config": {
+            "@type": _TYPE + "extensions.access_loggers.stats.v3.Config",
+            "stats_scope": {"prefix": "fairway"},
+            "counters": [{"stat": stat, "value_fixed": 1}],
+            "histograms": histograms,
+        },
+    }
+
+
+def _stat(name: str, **tags: str) -> Document:
+    return {"name": name, "tags": [{"name": tag, "value_format": value} for tag, value in tags.items()]}
+
+
+def _cel(expression: str) -> Document:
+    kind = _TYPE + "extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+    return {"name": "cel", "typed_config": {"@type": kind, "expression": expression}}
+
+
 def _reply_mappers() -> list[Mapping[str, Any]]:
     """Envoy's own answers as ALB words them; the first that fits decides."""
-    timed_out = {
-        "extension_filter": {
-            "name": "cel",
-            "typed_config": {
-                "@type": _TYPE + "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-                "expression": "response.code_details.contains('connection_timeout')",
-            },
-        }
-    }
+    timed_out = {"extension_filter": _cel("response.code_details.contains('connection_timeout')")}
 
     def flags(*names: str) -> Document:
         return {"response_flag_filter": {"flags": list(names)}}
@@ -296,6 +212,7 @@ def _reply_mappers() -> list[Mapping[str, Any]]:
         _mapper(flags("UT", "SI"), 504),
         _mapper(flags("UF", "UC", "UR", "LR", "UPE"), 502),
         _mapper(flags("UH", "NC"), 503),
+        _mapper(flags("DPE"), 400),
     ]
 
 
@@ -308,5 +225,9 @@ def _mapper(condition: Document, status: int) -> Document:
             "text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"},
             "content_type": "text/html",
         },
-        "headers_to_add": [_header("server", "awselb/2.0")],
+        "headers_to_add": [_server()],
     }
+
+
+def _server() -> Document:
+    return {"header": {"key": "server", "value": SERVER}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}

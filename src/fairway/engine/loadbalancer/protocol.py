@@ -120,13 +120,20 @@ class Configuration:
     listeners: tuple[ListenerSpec, ...] = ()
     pools: tuple[Pool, ...] = ()
 
+    @property
+    def has_work(self) -> bool:
+        """A listener answers by itself or has an endpoint to send to: what simulated targets alone do not need."""
+        filled = {pool.key for pool in self.pools if pool.endpoints}
+        actions = [route.action for spec in self.listeners for route in spec.routes]
+        return any(not isinstance(a, Forward) or any(key in filled for key, _ in a.weights) for a in actions)
+
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """Counts of one pool since the data plane's start; they only grow, until it is started anew."""
+    """Counts of one pool; they only grow, also when the data plane is started anew."""
 
     requests: int = 0
-    """Requests for which a target was chosen."""
+    """Requests for which a target was chosen and that are over."""
     target_2xx: int = 0
     target_3xx: int = 0
     target_4xx: int = 0
@@ -136,19 +143,25 @@ class PoolStats:
     balancer_503: int = 0
     balancer_504: int = 0
     """Answers made by the load balancer, by what the client got."""
+    broken_off: int = 0
+    """Answers by targets that ended in the middle; counted by their status too."""
+    client_closed: int = 0
+    """The client went away before it had an answer (ALB logs them as 460)."""
     connection_errors: int = 0
     latency_buckets: Mapping[float, int] = field(default_factory=dict)
-    """Upper bound in seconds (inf = above all) -> answers by targets in this bucket alone."""
+    """Upper bound in seconds (inf = above all) -> answers by targets in this bucket alone, to their first byte."""
     active_requests: Mapping[Endpoint, int] = field(default_factory=dict)
     """Requests under way, for each endpoint that the data plane still knows."""
+    pending_requests: int = 0
+    """Requests that wait for a connection to whichever endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """A reading of all counters, all taken at the same moment."""
+    """A reading of all counters, all taken at the same moment; latencies may lag behind by some milliseconds."""
 
     generation: str
-    """Changes when the data plane was started anew and counts begin at zero."""
+    """Changes when counts begin at zero: with a new data directory, not with a new process."""
     pools: Mapping[str, PoolStats]
     listener_requests: Mapping[str, int] = field(default_factory=dict)
     listener_5xx: Mapping[str, int] = field(default_factory=dict)
@@ -164,17 +177,25 @@ class DataPlane(Protocol):
     async def open(self) -> None:
         """Adopt a data plane that an engine before us left running, with its counters; else do nothing yet."""
 
-    async def apply(self, configuration: Configuration) -> None:
+    async def apply(self, configuration: Configuration) -> Mapping[str, str]:
         """Make it so; returns when new requests see it. Calls are made one after another, never side by side.
 
-        Starts the data plane at the first configuration that has a listener. What is unchanged is not touched.
+        Starts the data plane at the first configuration that has work for it. What is unchanged is not touched. The answer
+        tells for each listener (by its key) that is not served why not; all else is done.
 
         Raises:
-            DataPlaneRefusal: nothing or not all of it could be done; the listeners that could be are served.
+            DataPlaneRefusal: it could not be done; what was served before is served on where that is possible.
         """
 
     async def stats(self) -> Stats:
-        """All counters now; empty while nothing has been started."""
+        """All counters now; empty while nothing has been started.
+
+        Raises:
+            DataPlaneRefusal: the data plane is gone.
+        """
+
+    async def lost(self) -> None:
+        """Returns when the data plane ended though nobody asked it to; `apply` starts it anew."""
 
     def pid(self) -> int | None:
         """The process of the data plane, if it is one of its own and runs."""

@@ -102,11 +102,11 @@ class Kernel:
 
         return cancel
 
-    def run(self) -> bool:
+    def run(self, most: int = BATCH) -> bool:
         """Do what is due now, at most a batch of it; whether something is left to do at once."""
         self._fire_timers()
         self._take_in_facts()
-        for _ in range(BATCH):
+        for _ in range(most):
             if not self._dirty:
                 break
             index, key = next(iter(self._dirty))

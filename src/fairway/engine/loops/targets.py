@@ -66,7 +66,7 @@ class TargetsController:
             group=group,
             targets=tuple(targets),
             in_use=self._is_used(key),
-            probing=frozenset(self._probing),
+            probing=frozenset(t.key for t in targets if target_row_key(t) in self._probing),
             rate=self._rate(),
         )
         decision = reconcile(view, now)

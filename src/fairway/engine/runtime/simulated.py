@@ -192,6 +192,10 @@ class SimulatedRuntime:
 
     async def adopt(self, known: Sequence[ContainerRef]) -> None:
         """Models live on in what the engine remembers of them."""
+        self.take_up(known)
+
+    def take_up(self, known: Sequence[ContainerRef]) -> None:
+        """As `adopt`, for those who have no event loop."""
         for ref in known:
             remembered = self._remember(ref)
             if remembered is None:
@@ -225,8 +229,9 @@ class SimulatedRuntime:
         if ref in self._models:
             self._end(ref, exit_code)
 
-    def running(self) -> list[ContainerRef]:
-        return [ref for ref, model in self._models.items() if model.running_since is not None]
+    def running(self) -> dict[ContainerRef, datetime]:
+        """What runs, and since when."""
+        return {ref: model.running_since for ref, model in self._models.items() if model.running_since is not None}
 
     def _run(self, ref: ContainerRef, since: datetime | None = None) -> None:
         model = self._models[ref]

@@ -25,7 +25,7 @@ from fairway.engine.model.elb import TargetState
 from fairway.engine.store.schema import LISTENERS, RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from fairway.engine.model.elb import Listener, LoadBalancer, Rule, Target, TargetGroup
     from fairway.engine.store.store import Store
@@ -56,8 +56,10 @@ def render(
     by_listener: dict[str, list[Rule]] = {}
     for rule in rules:
         by_listener.setdefault(rule.listener_arn, []).append(rule)
+    listeners = tuple(listeners)
+    ports = {(x.load_balancer_arn, str(x.port)): str(x.host_port) for x in listeners}
     specs = tuple(
-        _listener(listener, by_listener.get(listener.arn, ()), idle.get(listener.load_balancer_arn, 60.0))
+        _listener(listener, by_listener.get(listener.arn, ()), idle.get(listener.load_balancer_arn, 60.0), ports)
         for listener in listeners
     )
     used = {
@@ -89,11 +91,18 @@ def _pool(group: TargetGroup, targets: Sequence[Target], rate: float) -> Pool:
     )
 
 
-def _listener(listener: Listener, rules: Sequence[Rule], idle_timeout: float) -> ListenerSpec:
+def _listener(
+    listener: Listener, rules: Sequence[Rule], idle_timeout: float, ports: Mapping[tuple[str, str], str]
+) -> ListenerSpec:
+    def here(port: str) -> str:
+        """A redirect to another listener of the same load balancer goes to where that one listens on this machine."""
+        return ports.get((listener.load_balancer_arn, port), port)
+
     routes = [
-        Route(_match(rule.conditions), _action(rule.actions)) for rule in sorted(rules, key=lambda rule: rule.priority)
+        Route(_match(rule.conditions), _action(rule.actions, here))
+        for rule in sorted(rules, key=lambda rule: rule.priority)
     ]
-    routes.append(Route(Match(), _action(listener.default_actions)))
+    routes.append(Route(Match(), _action(listener.default_actions, here)))
     return ListenerSpec(
         key=sha256(listener.arn.encode()).hexdigest()[:12],
         port=listener.host_port,
@@ -120,7 +129,7 @@ def _match(conditions: Sequence[Mapping[str, Any]]) -> Match:
     return Match(**fields)
 
 
-def _action(actions: Sequence[Mapping[str, Any]]) -> Forward | FixedResponse | Redirect:
+def _action(actions: Sequence[Mapping[str, Any]], here: Callable[[str], str]) -> Forward | FixedResponse | Redirect:
     action = actions[-1]
     match action["Type"]:
         case "forward":
@@ -136,7 +145,7 @@ def _action(actions: Sequence[Mapping[str, Any]]) -> Forward | FixedResponse | R
                 status_code=int(redirect["StatusCode"].removeprefix("HTTP_")),
                 protocol=redirect.get("Protocol", "#{protocol}"),
                 host=redirect.get("Host", "#{host}"),
-                port=redirect.get("Port", "#{port}"),
+                port=here(redirect.get("Port", "#{port}")),
                 path=redirect.get("Path", "/#{path}"),
                 query=redirect.get("Query", "#{query}"),
             )

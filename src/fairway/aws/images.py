@@ -1,0 +1,50 @@
+"""Whether images are in ECR."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from fairway.aws.calls import calling, error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fairway.aws.session import Aws
+
+_ECR: Final = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.[\w-]+\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
+    r"(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]+))?"
+)
+_MISSING: Final = frozenset({"ImageNotFoundException", "RepositoryNotFoundException"})
+
+
+def missing_images(aws: Aws, definitions: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Key -> the first image of its definition that ECR does not have; images of other registries are not asked for."""
+    missing: dict[str, str] = {}
+    for key, definition in definitions.items():
+        for container in definition["containerDefinitions"]:
+            image = str(container.get("image", ""))
+            if not has_image(aws, image):
+                missing.setdefault(key, image)
+    return missing
+
+
+def has_image(aws: Aws, image: str) -> bool:
+    """The image is in ECR, or is not one of ECR's."""
+    match = _ECR.fullmatch(image)
+    if match is None:
+        return True
+    identity: Any = {"imageDigest": match["digest"]} if match["digest"] else {"imageTag": match["tag"] or "latest"}
+    with calling(f"looking for the image {image}"):
+        try:
+            aws.ecr.describe_images(
+                registryId=match["account"], repositoryName=match["repository"], imageIds=[identity]
+            )
+        except ClientError as error:
+            if error_code(error) in _MISSING:
+                return False
+            raise
+    return True

@@ -1,0 +1,186 @@
+"""`fairway build`: builds the images of services and tasks for the local engine, and registers them with its ECR."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from fairway.aws.session import connect, translate
+from fairway.engine.runtime.build import MANIFEST, Built, build_image
+from fairway.engine.runtime.images import ImageStore
+from fairway.errors import UsageError
+from fairway.project.load import load_project
+from fairway.project.text import did_you_mean
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from fairway.aws.session import Aws
+    from fairway.cli.output import Output
+    from fairway.project.model import Project, ServiceSpec, TaskSpec
+
+EXAMPLES: Final = """
+  fairway build --tag v2                  every image of the project, from the working tree
+  fairway build api --tag v1 --from v1.0  one image, as the commit v1.0 has it
+"""
+_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_TIMEOUT_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One image, and whose it is: services and tasks may share one."""
+
+    repository: str
+    definition: Path
+    keys: tuple[str, ...]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("keys", nargs="*", metavar="SERVICE", help="services and tasks of the project (default: all)")
+    parser.add_argument("--tag", required=True, metavar="TAG", help="the tag of the images; a tag is never moved")
+    parser.add_argument("--from", dest="commit", metavar="COMMIT", help="build from a commit, not the working tree")
+
+
+def run(arguments: argparse.Namespace, out: Output) -> int:
+    """Build and register; the exit code."""
+    project = load_project(Path.cwd(), arguments.env)
+    aws = connect(project.environment)
+    build_images(project, aws, out, tag=arguments.tag, keys=arguments.keys or None, commit=arguments.commit)
+    return 0
+
+
+def build_images(
+    project: Project,
+    aws: Aws,
+    out: Output,
+    *,
+    tag: str,
+    keys: Sequence[str] | None = None,
+    commit: str | None = None,
+) -> dict[str, str]:
+    """Build the images of `keys` (None: of all that have an image definition) and register them; key -> digest.
+
+    What is there already is not built again. On the simulated runtime nothing is built: it runs any image.
+
+    Raises:
+        UsageError: not the local environment; no such service; no image definition; the tag is another image already.
+        InstallFailed: an environment cannot be made.
+        AwsError: the engine does not answer.
+    """
+    if not project.environment.is_local:
+        raise UsageError(
+            f"images are built for the local engine only, not for {project.environment.name}",
+            hint="build the Dockerfile, and push it to ECR",
+        )
+    if not _TAG.fullmatch(tag):
+        raise UsageError(f"{tag!r} cannot be a tag", hint="use letters, digits, `_`, `.` and `-`, at most 128")
+    wanted = _wanted(project, keys)
+    health = _engine_health(project)
+    if health.get("runtime") != "process":
+        out.note("the engine simulates its tasks: no image is needed")
+        return {}
+    store = _store(Path(str(health["data"])))
+    digests: dict[str, str] = {}
+    for item in wanted:
+        name = f"{item.repository}:{tag}"
+        out.text(f"building {name} ({', '.join(item.keys)})" + (f" from {commit}" if commit else ""))
+        built = build_image(store, item.definition, tag, commit=commit, progress=lambda line: out.text(f"  {line}"))
+        is_registered = _register(aws, item.repository, tag, built)
+        digest = built.image.digest
+        state = "new" if is_registered else "there already"
+        out.text(f"  {name} is {digest[:19]} ({state})")
+        out.event("image", repository=item.repository, tag=tag, digest=digest, keys=list(item.keys), new=is_registered)
+        digests |= dict.fromkeys(item.keys, digest)
+    return digests
+
+
+def _wanted(project: Project, keys: Sequence[str] | None) -> list[_Wanted]:
+    specs: Mapping[str, ServiceSpec | TaskSpec] = {**project.services, **project.tasks}
+    for key in keys or ():
+        if key not in specs:
+            raise UsageError(f"the project has no service or task {key!r}", hint=did_you_mean(key, specs))
+        image = specs[key].image
+        if image is None or image.definition is None:
+            raise UsageError(
+                f"{key} has no image definition",
+                hint='add image = { repository = "NAME", definition = "docker/NAME.image.toml" } to it in fairway.toml',
+            )
+    shared: dict[tuple[str, Path], list[str]] = {}
+    for key, spec in specs.items():
+        if spec.image is not None and spec.image.definition is not None and (keys is None or key in keys):
+            shared.setdefault((spec.image.repository, spec.image.definition), []).append(key)
+    if not shared:
+        raise UsageError("the project has nothing to build: no image has a definition")
+    return [_Wanted(repository, path, tuple(names)) for (repository, path), names in shared.items()]
+
+
+def _engine_health(project: Project) -> dict[str, Any]:
+    endpoint = str(project.environment.endpoint_url)
+    address = urlsplit(endpoint)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/_fairway/health")
+        document: dict[str, Any] = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError):
+        raise UsageError(
+            f"no engine answers at {endpoint}", hint="start one: fairway up (or fairway engine start)"
+        ) from None
+    finally:
+        connection.close()
+    return document
+
+
+def _store(data: Path) -> ImageStore:
+    """The engine's images.
+
+    Raises:
+        UsageError: they belong to another user.
+    """
+    folder = data / "images"
+    if not os.access(folder, os.W_OK):
+        raise UsageError(
+            f"the engine's images in {folder} belong to another user",
+            hint="build as the user that the engine runs as, or start an engine of your own with --port and --data",
+        )
+    return ImageStore(folder)
+
+
+def _register(aws: Aws, repository: str, tag: str, built: Built) -> bool:
+    """Tell ECR; False: it had the image under this tag already."""
+    try:
+        aws.ecr.create_repository(repositoryName=repository, imageTagMutability="IMMUTABLE")
+    except (ClientError, BotoCoreError) as error:
+        if _code(error) != "RepositoryAlreadyExistsException":
+            raise translate(error, doing=f"making the repository {repository}") from error
+    try:
+        aws.ecr.put_image(
+            repositoryName=repository, imageManifest=built.manifest, imageManifestMediaType=MANIFEST, imageTag=tag
+        )
+    except (ClientError, BotoCoreError) as error:
+        match _code(error):
+            case "ImageAlreadyExistsException":
+                return False
+            case "ImageTagAlreadyExistsException":
+                raise UsageError(
+                    f"{repository}:{tag} is another image already, and a tag is never moved "
+                    f"(what was built now is {built.image.digest[:19]})",
+                    hint="choose another --tag",
+                ) from None
+            case _:
+                raise translate(error, doing=f"registering {repository}:{tag}") from error
+    return True
+
+
+def _code(error: ClientError | BotoCoreError) -> str:
+    return str(error.response.get("Error", {}).get("Code")) if isinstance(error, ClientError) else ""

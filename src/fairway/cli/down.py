@@ -1,0 +1,65 @@
+"""`fairway down`: stop everything on this machine."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairway.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from fairway.cli.output import Output
+
+EXAMPLES = """\
+  fairway down                 stop the engine, its tasks, the load balancer and Valkey; keep the data
+  fairway down --purge         and delete the data: services, logs, images, the database
+  fairway down --purge --yes   without asking
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="data directory (default: $FAIRWAY_DATA, else your data folder)"
+    )
+    parser.add_argument("--purge", action="store_true", help="delete the data directory as well")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run(arguments: argparse.Namespace, out: Output) -> int:
+    from fairway.cli.engine import chosen_data  # noqa: PLC0415 - not for --help
+    from fairway.engine.directory import DataDirectory  # noqa: PLC0415
+    from fairway.engine.launch import stop  # noqa: PLC0415
+    from fairway.engine.runtime.places import purge  # noqa: PLC0415
+
+    data = chosen_data(arguments.data).absolute()
+    directory = DataDirectory(data)
+    if arguments.purge and data.exists():
+        directory.prepare()  # refuses what is not ours
+        if not arguments.yes:
+            _confirm(data)
+    stopped = stop(data, tell=out.note) if data.exists() else False
+    purged = bool(arguments.purge and data.exists())
+    if purged:
+        for folder in (directory.runtime, directory.images, directory.stores):
+            purge(folder)
+        shutil.rmtree(data)
+    out.document({"stopped": stopped, "purged": purged, "data": str(data)})
+    if purged:
+        out.text(f"stopped, and {data} is deleted" if stopped else f"{data} is deleted")
+    else:
+        out.text("stopped; the data is kept (--purge deletes it)" if stopped else "nothing runs")
+    return 0
+
+
+def _confirm(data: Path) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(f"--purge deletes {data}", hint="add --yes to do it without being asked")
+    if input(f"delete {data} with all services, logs, images and the database? [y/N] ").strip().lower() not in {
+        "y",
+        "yes",
+    }:
+        raise UsageError("nothing was deleted")

@@ -1,0 +1,159 @@
+"""`fairway rollback`: one word back to the last known good revision, from an empty checkout too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fairway.cli.choices import read_duration
+from fairway.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from fairway.cli.output import Output
+    from fairway.cli.where import Named, Place
+    from fairway.deployment.progress import Listener
+    from fairway.deployment.rollback import RollbackPlan as Plan
+
+EXAMPLES: Final = """  fairway rollback                                    what the last `deploy` deployed
+  fairway rollback api                                to its last known good revision
+  fairway rollback api --to v1.2.2                    to a version, a revision's number, or family:number
+  fairway rollback taskmanager-prod/taskmanager-api   without a project file
+"""
+INTERRUPTED: Final = 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from fairway.cli.where import TARGET_HELP  # noqa: PLC0415 - only what a verb needs is imported
+
+    parser.add_argument(
+        "services", nargs="*", metavar="SERVICE", help=f"{TARGET_HELP} (default: those of the last deployment)"
+    )
+    parser.add_argument("--to", metavar="REVISION", help="another revision than the last known good")
+    parser.add_argument(
+        "--timeout", metavar="TIME", help="stop waiting after this time (15m); ECS goes on, exit code 6"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run(arguments: argparse.Namespace, out: Output) -> int:
+    from fairway.cli.confirm import confirm  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.cli.progress import telling  # noqa: PLC0415
+    from fairway.cli.where import find_place  # noqa: PLC0415
+
+    timeout = None if arguments.timeout is None else read_duration(arguments.timeout, "--timeout")
+    place = find_place(arguments, arguments.services)
+    services = _order(place, place.services if arguments.services else _last_release(place))
+    if arguments.to is not None and len(services) > 1:
+        raise UsageError("--to is for one service", hint="name it: fairway rollback SERVICE --to REVISION")
+    plans = _plans(place, out, services, arguments.to, are_named=bool(arguments.services))
+    if not plans:
+        return 0
+    lines = [line for _, plan in plans for line in plan.lines()]
+    if not confirm(out, lines, f"Roll back in {place.observer.cluster} ({place.environment.name})?", yes=arguments.yes):
+        out.text("nothing was changed")
+        return 0
+    title = f"rollback in {place.observer.cluster} ({place.environment.name})"
+    try:
+        with telling(out, place.aws, title=title) as listener:
+            code = _go(place, out, listener, plans, timeout)
+    except KeyboardInterrupt:
+        out.event("interrupted", exit_code=INTERRUPTED, services=[named.name for named in services])
+        out.note("\ninterrupted: what was begun goes on at ECS")
+        out.note(f"  → {' ; '.join(f'fairway watch {named.address}' for named in services)}")
+        return INTERRUPTED
+    out.event("finished", at=place.aws.now(), exit_code=code)
+    return code
+
+
+def _plans(
+    place: Place, out: Output, services: list[Named], to: str | None, *, are_named: bool
+) -> list[tuple[Named, Plan]]:
+    """What changes for each service; of a whole release, a service that has nothing to go back to stays as it is."""
+    from fairway.deployment.rollback import NothingToGoBackTo, RollbackPlan, plan_rollback  # noqa: PLC0415
+
+    plans, stuck = [], []
+    for named in services:
+        try:
+            plan = plan_rollback(place.observer, named.name, to)
+        except NothingToGoBackTo as error:
+            if are_named:
+                raise
+            stuck.append(error)
+            out.text(f"{error.message}: stays as it is")
+            out.event("unchanged", service=named.name, task_definition=None, reason=error.message)
+            continue
+        if isinstance(plan, RollbackPlan):
+            plans.append((named, plan))
+            continue
+        reason = f"{plan.label()} is known to be good and serves already: ECS has rolled back by itself"
+        out.event("unchanged", service=named.name, task_definition=plan.arn, reason=reason)
+        out.text(f"{named.address}: {reason}")
+    if stuck and len(stuck) == len(services):
+        raise stuck[0]
+    return plans
+
+
+def _last_release(place: Place) -> list[Named]:
+    """Without names: the services that the newest run of Fairway deployed."""
+    from fairway.deployment.rollback import newest_release  # noqa: PLC0415 - only what a verb needs is imported
+
+    living = place.observer.services([named.name for named in place.services])
+    if not living:
+        raise UsageError(
+            f"cluster {place.observer.cluster} has none of the project's services",
+            hint="there is nothing to go back from",
+        )
+    definitions = {
+        name: place.observer.task_definition(service.task_definition, fresh=True) for name, service in living.items()
+    }
+    chosen = newest_release(definitions)
+    return [named for named in place.services if named.name in chosen]
+
+
+def _order(place: Place, services: list[Named] | tuple[Named, ...]) -> list[Named]:
+    from fairway.deployment.rollback import reversed_order  # noqa: PLC0415 - only what a verb needs is imported
+
+    if place.project is None:
+        return list(services)
+    after = {key: spec.after for key, spec in place.project.services.items()}
+    of = {named.address: named for named in services}
+    return [of[key] for key in reversed_order(list(of), after)]
+
+
+def _go(place: Place, out: Output, listener: Listener, plans: list[tuple[Named, Plan]], timeout: float | None) -> int:
+    """One service after the other, in the reverse of the order in which they are released; stop at the first that fails."""
+    from fairway.cli.failure import explain  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.deployment.follow import Watcher  # noqa: PLC0415
+    from fairway.deployment.register import mark  # noqa: PLC0415
+    from fairway.deployment.rollback import rollback_exit_code, start_rollback  # noqa: PLC0415
+    from fairway.observed import BAD, GOOD  # noqa: PLC0415
+
+    watcher = Watcher(place.observer, place.pace, listener, timeout_seconds=timeout)
+    for named, plan in plans:
+        target = plan.choice.definition
+        if plan.marks_bad:
+            # first, so that a rollback which is interrupted is not undone by the next one
+            mark(place.aws, plan.current.arn, BAD, place.aws.now())
+        followed = start_rollback(place.observer, place.pace, plan)
+        while not watcher.look([followed]):
+            watcher.wait()
+        assert followed.outcome is not None
+        service = place.observer.services([named.name]).get(named.name)
+        code = rollback_exit_code(plan, followed.outcome, "" if service is None else service.task_definition)
+        out.event(
+            "rolled_back",
+            service=named.name,
+            exit_code=code,
+            task_definition=target.arn,
+            from_task_definition=plan.current.arn,
+            reason=followed.outcome.text,
+        )
+        if code != 0:
+            if followed.picture is not None and code in {4, 5}:
+                explain(out, place.observer, followed.picture, named.address)
+            out.text(f"{named.address}: not rolled back: {followed.outcome.text}")
+            return code
+        mark(place.aws, target.arn, GOOD, place.aws.now())
+        out.text(f"{named.address}: {target.label()} serves again")
+    return 0

@@ -1,0 +1,157 @@
+"""`fairway status`: what runs, what is wrong first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from fairway.errors import FairwayError
+from fairway.observed import SUCCESSFUL
+
+if TYPE_CHECKING:
+    import argparse
+
+    from fairway.cli.output import Output
+    from fairway.cli.where import Named, Place
+    from fairway.deployment.diagnosis import Diagnosis
+    from fairway.observed import Picture
+
+EXAMPLES: Final = """  fairway status                                  every service of the project
+  fairway status api
+  fairway status taskmanager-prod/taskmanager-api without a project file
+"""
+_RECENT: Final = timedelta(minutes=10)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from fairway.cli.where import TARGET_HELP  # noqa: PLC0415 - only what a verb needs is imported
+
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"{TARGET_HELP} (default: all of the project)")
+
+
+def run(arguments: argparse.Namespace, out: Output) -> int:
+    from fairway.aws.observe import ServiceNotFound  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.cli.where import find_place  # noqa: PLC0415
+
+    place = find_place(arguments, arguments.services)
+    living = place.observer.services([named.name for named in place.services])
+    missing = [named for named in place.services if named.name not in living]
+    if missing and len(missing) == len(place.services):
+        names = ", ".join(named.name for named in missing)
+        raise ServiceNotFound(
+            f"cluster {place.observer.cluster} has no service {names}",
+            hint="fairway deploy creates it from its definition",
+        )
+    looked = [_look(place, named) for named in place.services if named.name in living]
+    # what is wrong comes first
+    looked.sort(key=lambda entry: (entry[2].is_well, not _is_busy(entry[1])))
+    for named, picture, diagnosis in looked:
+        found = _addresses(place, picture)
+        out.document(_document(picture, diagnosis, found))
+        _show(out, named, picture, diagnosis, found)
+    for named in missing:
+        out.document({"service": named.name, "cluster": place.observer.cluster, "status": "MISSING"})
+        out.text(f"{named.name}: is not in cluster {place.observer.cluster} yet")
+    return 0
+
+
+def _look(place: Place, named: Named) -> tuple[Named, Picture, Diagnosis]:
+    from fairway.deployment.diagnosis import diagnose  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.deployment.evidence import observe_service  # noqa: PLC0415
+
+    picture = observe_service(place.observer, named.name)
+    return named, picture, diagnose(now_only(picture), address=named.address)
+
+
+def now_only(picture: Picture) -> Picture:
+    """The picture without troubles that are over: after a deployment ended well, what failed during it is no news."""
+    record = picture.deployment
+    if record is None or record.status != SUCCESSFUL or record.finished_at is None:
+        return picture
+    since = max(record.finished_at, picture.at - _RECENT)
+    stopped = tuple(task for task in picture.stopped if task.stopped_at is not None and task.stopped_at > since)
+    events = tuple(event for event in picture.service.events if event.at > since)
+    return replace(picture, stopped=stopped, service=replace(picture.service, events=events))
+
+
+def _is_busy(picture: Picture) -> bool:
+    return picture.deployment is not None and not picture.deployment.is_over
+
+
+def is_wrong(picture: Picture, diagnosis: Diagnosis) -> bool:
+    """Something is wrong now: tasks are missing, a deployment fails, targets are unwell. Old failures alone are not."""
+    record, service = picture.deployment, picture.service
+    if record is not None and record.is_over and record.status != SUCCESSFUL:
+        return True
+    if service.running < service.desired and (record is None or record.is_over):
+        return True
+    return not diagnosis.is_well
+
+
+def _addresses(place: Place, picture: Picture) -> list[str]:
+    from fairway.aws.addresses import addresses  # noqa: PLC0415 - only what a verb needs is imported
+
+    try:
+        return addresses(place.aws, picture.service.target_groups)
+    except FairwayError:
+        return []
+
+
+def _document(picture: Picture, diagnosis: Diagnosis, found: list[str]) -> dict[str, Any]:
+    service, record = picture.service, picture.deployment
+    current = picture.definitions.get(service.task_definition)
+    return {
+        "service": service.name,
+        "cluster": service.cluster,
+        "status": service.status,
+        "wrong": is_wrong(picture, diagnosis),
+        "desired": service.desired,
+        "running": service.running,
+        "pending": service.pending,
+        "task_definition": service.task_definition,
+        "version": None if current is None else current.version,
+        "verdict": None if current is None else current.verdict,
+        "service_deployment": None if record is None else record.arn,
+        "deployment_status": None if record is None else record.status,
+        "addresses": found,
+        "targets": dict(Counter(target.state for target in picture.targets)),
+        "causes": diagnosis.document()["causes"],
+    }
+
+
+def _show(out: Output, named: Named, picture: Picture, diagnosis: Diagnosis, found: list[str]) -> None:
+    from fairway.deployment.changes import label  # noqa: PLC0415 - only what a verb needs is imported
+
+    service, record = picture.service, picture.deployment
+    wrong = is_wrong(picture, diagnosis)
+    mark = out.paint("✗", "red") if wrong else out.paint("✓", "green")
+    current = picture.definitions.get(service.task_definition)
+    verdict = "" if current is None or current.verdict is None else f", {current.verdict}"
+    counts = f"{service.running} of {service.desired} running" + (
+        f", {service.pending} pending" if service.pending else ""
+    )
+    out.text(f"{mark} {service.name}  {label(picture, service.task_definition)}{verdict}  {counts}")
+    for cause in diagnosis.causes:
+        out.text(f"    {out.paint(cause.title, 'red')}")
+        if cause.likely:
+            out.text(f"      likely cause: {cause.likely}")
+    if record is not None and record.status != SUCCESSFUL:
+        reason = record.rollback_reason or record.reason
+        out.text(f"    deployment {record.id} {record.status}" + (f": {reason}" if reason else ""))
+    if _is_busy(picture):
+        for rollout in service.rollouts:
+            revision = label(picture, rollout.task_definition)
+            out.text(
+                f"    {rollout.status:<8}{revision}: {rollout.running} of {rollout.desired} running, {rollout.failed} failed"
+            )
+    if picture.targets:
+        states = Counter(target.state for target in picture.targets)
+        out.text("    targets: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
+    for address in found:
+        out.text(f"    {address}")
+    if wrong:
+        out.text(f"    → fairway why {named.address}")
+    elif _is_busy(picture):
+        out.text(f"    → fairway watch {named.address}")

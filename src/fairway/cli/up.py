@@ -1,0 +1,280 @@
+"""`fairway up`: everything on this machine, from nothing to a service behind a load balancer with requests on it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import os
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fairway.cli.engine import chosen_data, chosen_port
+from fairway.clock import monotonic, sleep
+from fairway.errors import DeploymentFailed, FairwayError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fairway.aws.session import Aws
+    from fairway.cli.output import Output
+    from fairway.project.model import Project
+
+EXAMPLES = """\
+  fairway up                     start everything; the request counter runs until Ctrl-C, all else stays up
+  fairway up --detach            start everything and return
+  fairway up --port 4567 --data /tmp/second    a second one beside it
+"""
+SETTLE_SECONDS: Final = 120.0
+_POLL_SECONDS: Final = 0.25
+_SAMPLE_SECONDS: Final = 5.0
+_ALL_WELL: Final = 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tag", default="v1", metavar="T", help="the version of what is not deployed yet (default: v1)"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="data directory (default: $FAIRWAY_DATA, else your data folder)"
+    )
+    parser.add_argument(
+        "--speed", type=float, default=1.0, metavar="N", help="engine seconds per real second (default: 1)"
+    )
+    parser.add_argument(
+        "--rate", type=float, default=300.0, metavar="N", help="requests per second of the counter (default: 300)"
+    )
+    parser.add_argument(
+        "--detach", "-d", action="store_true", help="return when all is up, without the request counter"
+    )
+
+
+def run(arguments: argparse.Namespace, out: Output) -> int:
+    from fairway.project.load import load_project  # noqa: PLC0415 - only what a verb needs is imported
+
+    if arguments.env not in {None, "local"}:
+        raise UsageError(
+            f"up makes the local environment, not {arguments.env}", hint=f"fairway deploy --env {arguments.env} --tag T"
+        )
+    os.environ["FAIRWAY_ENDPOINT"] = f"http://127.0.0.1:{chosen_port()}"
+    project = load_project(Path.cwd(), "local")
+    return _Up(project, arguments, out).run()
+
+
+class _Up:
+    def __init__(self, project: Project, arguments: argparse.Namespace, out: Output) -> None:
+        self._project = project
+        self._arguments = arguments
+        self._out = out
+        self._began = monotonic()
+
+    def run(self) -> int:
+        from fairway.aws.session import connect  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.deployment.foundation import lay_foundation  # noqa: PLC0415
+
+        data = self._engine()
+        secrets = self._stores(data)
+        aws = connect(self._project.environment)
+        foundation = lay_foundation(aws, self._project, secrets, self._step)
+        code = self._services(aws)
+        if code != _ALL_WELL:
+            return code
+        self._settle(aws)
+        if foundation.address is None:
+            self._out.text("everything is up")
+            return _ALL_WELL
+        return self._show(aws, foundation.address)
+
+    def _step(self, line: str) -> None:
+        self._out.text(f"  {line}")
+        self._out.event("step", text=line)
+
+    # -- the ground --------------------------------------------------------------------------------------------------
+
+    def _engine(self) -> Path:
+        from fairway.engine.launch import Launch, ask, start  # noqa: PLC0415 - only what a verb needs is imported
+
+        port = chosen_port()
+        health = ask(port)
+        data = Path(health["data"]) if health is not None else chosen_data(self._arguments.data).absolute()
+        self._announce(data, port, running=health is not None)
+        if health is None:
+            start(Launch(data, port, speed=self._arguments.speed), tell=self._step)
+        else:
+            self._step(f"the engine runs already on 127.0.0.1:{port}")
+        return data
+
+    def _announce(self, data: Path, port: int, *, running: bool) -> None:
+        out = self._out
+        out.text(f"{self._project.name} on this machine. No AWS credentials are used, and nothing leaves 127.0.0.1.")
+        out.text(f"  writes     {data}")
+        out.text(
+            f"  ports      {port} (the engine), 8080 or the next free (load balancer), 20000-29999 (tasks), 6390 or next (Valkey)"
+        )
+        out.text("  downloads  what the images need, from your Python package index, once (about 40 MB)")
+        if os.geteuid() != 0:
+            out.text("  note       tasks run as you, since only root can give them users of their own")
+        out.event("starting", data=str(data), port=port, running=running)
+
+    def _stores(self, data: Path) -> dict[str, str]:
+        """Start the stores; the values of the secrets that the definitions name, by name."""
+        from fairway.deployment.foundation import secret_variables  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.engine.directory import DataDirectory  # noqa: PLC0415
+        from fairway.engine.stores import Stores  # noqa: PLC0415
+        from fairway.ids import RandomIds  # noqa: PLC0415
+
+        ids, stores = RandomIds(), Stores(DataDirectory(data))
+        definitions = self._definitions()
+        variables = secret_variables(definitions)
+        values: dict[str, str] = {}
+        if set(variables.values()) & {"REDIS_URL", "CELERY_BROKER_URL"}:
+            valkey = stores.valkey(ids)
+            self._step(f"Valkey on 127.0.0.1:{valkey.port}")
+            values |= {"REDIS_URL": f"{valkey.url}/0", "CELERY_BROKER_URL": f"{valkey.url}/1"}
+        if "DATABASE_URL" in variables.values():
+            folder = stores.database_folder(_group(definitions))
+            values["DATABASE_URL"] = f"sqlite:///{folder / f'{self._project.name}.db'}"
+        values["JWT_SECRET_KEY"] = ids.hexadecimal(64)
+        return {name: values[variable] for name, variable in variables.items() if variable in values}
+
+    def _definitions(self) -> list[Mapping[str, Any]]:
+        definitions = [spec.definition for spec in self._project.services.values()]
+        return [*definitions, *(spec.definition for spec in self._project.tasks.values())]
+
+    # -- the services ------------------------------------------------------------------------------------------------
+
+    def _services(self, aws: Aws) -> int:
+        """Deploy what is not there yet, and what never got there; what was deployed stays as it is."""
+        from fairway.cli.deploy import run as deploy  # noqa: PLC0415 - only what a verb needs is imported
+
+        described = aws.ecs.describe_services(
+            cluster=self._project.environment.cluster,
+            services=[spec.service_name for spec in self._project.services.values()],
+        )
+        there = {
+            service["serviceName"]
+            for service in described["services"]
+            if service["status"] == "ACTIVE" and any(d["rolloutState"] == "COMPLETED" for d in service["deployments"])
+        }
+        missing = [key for key, spec in self._project.services.items() if spec.service_name not in there]
+        if not missing:
+            self._step("the services are deployed already")
+            return _ALL_WELL
+        wanted = argparse.Namespace(
+            services=missing, tag=self._arguments.tag, image=[], set=[], timeout=None, yes=True, env="local"
+        )
+        return deploy(wanted, self._out)
+
+    def _settle(self, aws: Aws) -> None:
+        """Wait until every service has all its tasks: after a stop of the engine they are started anew.
+
+        Raises:
+            DeploymentFailed: it does not get there.
+        """
+        names = [spec.service_name for spec in self._project.services.values()]
+        deadline = monotonic() + SETTLE_SECONDS
+        while True:
+            services = aws.ecs.describe_services(cluster=self._project.environment.cluster, services=names)["services"]
+            waiting = [
+                s["serviceName"]
+                for s in services
+                if not (len(s["deployments"]) == 1 and s["runningCount"] == s["desiredCount"] and self._healthy(aws, s))
+            ]
+            if not waiting:
+                return
+            if monotonic() > deadline:
+                raise DeploymentFailed(
+                    f"{', '.join(waiting)}: not all tasks run and are healthy", hint=f"fairway why {waiting[0]}"
+                )
+            sleep(_POLL_SECONDS)
+
+    @staticmethod
+    def _healthy(aws: Aws, service: Mapping[str, Any]) -> bool:
+        for balancer in service.get("loadBalancers", ()):
+            found = aws.elbv2.describe_target_health(TargetGroupArn=balancer["targetGroupArn"])
+            states = Counter(item["TargetHealth"]["State"] for item in found["TargetHealthDescriptions"])
+            if states["healthy"] < service["desiredCount"]:
+                return False
+        return True
+
+    # -- what is shown ---------------------------------------------------------------------------------------------------
+
+    def _show(self, aws: Aws, address: str) -> int:
+        out = self._out
+        balanced = next(spec for spec in self._project.services.values() if (spec.service or {}).get("loadBalancers"))
+        cluster = self._project.environment.cluster
+        arns = aws.ecs.list_tasks(cluster=cluster, serviceName=balanced.service_name)["taskArns"]
+        tasks = aws.ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+        zones = Counter(task["availabilityZone"] for task in tasks)
+        spread = ", ".join(f"{count} in {zone}" for zone, count in sorted(zones.items()))
+        version = _get(f"{address}/version")
+        seconds = monotonic() - self._began
+        out.text()
+        out.text(
+            out.paint(f"{len(tasks)} healthy tasks of {balanced.service_name}: {spread}   ({seconds:.0f} s)", "green")
+        )
+        out.text(f"  {address}")
+        out.text(f"  {address}/version → {version}")
+        prefix = "./fairway" if Path("fairway").is_file() else "fairway"
+        port = f" --port {chosen_port()}" if "FAIRWAY_PORT" in os.environ else ""
+        out.text()
+        out.text("try, in another terminal:")
+        key = balanced.key
+        out.text(f"  {prefix} deploy {key} --tag v2{port}                                          a good deployment")
+        out.text(
+            f"  {prefix} deploy {key} --tag v3 --set {key}:TASKMANAGER_FAULTS=crash_at_start{port}    a broken one"
+        )
+        out.text(f"  {prefix} down{port}                                                          stop everything")
+        out.event(
+            "up", address=address, version=version, tasks=len(tasks), zones=dict(zones), seconds=round(seconds, 1)
+        )
+        if self._arguments.detach:
+            return _ALL_WELL
+        out.text()
+        return self._count(address)
+
+    def _count(self, address: str) -> int:
+        """Requests, counted: until Ctrl-C on a terminal, for a few seconds elsewhere."""
+        from fairway.cli.load import run as load  # noqa: PLC0415 - only what a verb needs is imported
+
+        endless = self._out.is_terminal
+        wanted = argparse.Namespace(
+            url=f"{address}/version",
+            rate=self._arguments.rate,
+            seconds=None if endless else _SAMPLE_SECONDS,
+            connections=None,
+            new_connections=False,
+            path=[],
+        )
+        code = load(wanted, self._out)
+        if endless:
+            self._out.text("the counter has ended; everything else stays up (fairway down stops it)")
+        return code
+
+
+def _group(definitions: list[Mapping[str, Any]]) -> int:
+    """The group that the containers with a database share: the last part of `user`."""
+    for definition in definitions:
+        for container in definition["containerDefinitions"]:
+            names = {secret["name"] for secret in container.get("secrets", ())}
+            group = str(container.get("user", "")).partition(":")[2]
+            if "DATABASE_URL" in names and group.isdecimal():
+                return int(group)
+    return 65534
+
+
+def _get(url: str) -> str:
+    """The body of an answer; what went wrong, when there is none."""
+    host, _, path = url.removeprefix("http://").partition("/")
+    connection = http.client.HTTPConnection(host, timeout=10)
+    try:
+        connection.request("GET", f"/{path}")
+        response = connection.getresponse()
+        body = response.read().decode(errors="replace").strip()
+    except (OSError, http.client.HTTPException) as error:
+        raise FairwayError(f"{url} does not answer: {error}", hint="fairway status") from error
+    finally:
+        with contextlib.suppress(OSError):
+            connection.close()
+    return body

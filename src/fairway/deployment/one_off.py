@@ -1,0 +1,137 @@
+"""Runs a one-off task (the migrations) to its end: its lines are told as they come, its exit code decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fairway.aws.calls import calling
+from fairway.aws.documents import read_task
+from fairway.aws.logs import Follower, elsewhere, log_stream
+from fairway.aws.session import AwsError
+from fairway.clock import monotonic
+from fairway.deployment.progress import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fairway.aws.observe import Observer
+    from fairway.aws.pace import Pace
+    from fairway.deployment.progress import Listener
+    from fairway.observed import Task, TaskDefinition
+
+_LAST_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class OneOffResult:
+    """How a one-off task ended."""
+
+    key: str
+    task: Task | None
+    definition: TaskDefinition
+    succeeded: bool
+    text: str
+    lines: tuple[str, ...] = ()
+    """The last lines that it wrote."""
+    still_runs: bool = False
+
+
+def run_request(
+    run: Mapping[str, Any] | None, *, cluster: str, task_definition: str, started_by: str
+) -> dict[str, Any]:
+    """What RunTask takes. Pure."""
+    return {
+        "startedBy": started_by[:128],
+        **(run or {}),
+        "cluster": cluster,
+        "taskDefinition": task_definition,
+        "count": 1,
+    }
+
+
+def judge_task(task: Task) -> tuple[bool, str]:
+    """(succeeded, why) of a stopped one-off task: each container that ended must have ended with 0. Pure."""
+    codes = {container.name: container.exit_code for container in task.containers}
+    known = {name: code for name, code in codes.items() if code is not None}
+    if task.stop_code == "TaskFailedToStart" or not known:
+        reasons = [container.reason for container in task.containers if container.reason]
+        return False, task.stopped_reason or "; ".join(reasons) or "it stopped before it ran"
+    failed = {name: code for name, code in known.items() if code != 0}
+    if failed:
+        exits = ", ".join(f"{name} exited with {code}" for name, code in failed.items())
+        reasons = [
+            f"({container.reason})" for container in task.containers if container.name in failed and container.reason
+        ]
+        return False, " ".join([exits, *reasons])
+    return True, "exit code 0"
+
+
+def run_one_off(
+    observer: Observer,
+    pace: Pace,
+    listener: Listener,
+    *,
+    key: str,
+    definition: TaskDefinition,
+    run: Mapping[str, Any] | None,
+    started_by: str,
+    deadline: float | None = None,
+) -> OneOffResult:
+    """Run a task and wait for its end.
+
+    Raises:
+        AwsError: ECS does not run it (carries its text).
+    """
+    task = _start(observer, key, definition, run, started_by)
+    listener.change(Change("one_off_started", key, f"{definition.label()} runs as task {task.id}", {"task": task.arn}))
+    follower, kept = Follower(observer.aws, since=None), list[str]()
+    streams = _streams(definition, task)
+    while True:
+        found = observer.describe_tasks([task.arn])
+        task = found[0] if found else task
+        for line in follower.lines(streams) if streams else ():
+            kept.append(line.text)
+            fields = {"task": task.arn, "container": line.container, "at": line.at, "line": line.text}
+            listener.change(Change("one_off_log", key, line.text, fields))
+        if task.status == "STOPPED" or not found:
+            break
+        if deadline is not None and monotonic() >= deadline:
+            return OneOffResult(
+                key,
+                task,
+                definition,
+                succeeded=False,
+                text="--timeout is over; the task runs on",
+                lines=(),
+                still_runs=True,
+            )
+        pace.wait()
+    succeeded, why = judge_task(task)
+    lines = tuple(kept[-_LAST_LINES:])
+    codes = {container.name: container.exit_code for container in task.containers}
+    fields = {"task": task.arn, "succeeded": succeeded, "reason": why, "exit_codes": codes}
+    listener.change(Change("one_off_stopped", key, f"{key}: {why}", fields, is_problem=not succeeded))
+    return OneOffResult(key, task, definition, succeeded, why, lines)
+
+
+def _start(
+    observer: Observer, key: str, definition: TaskDefinition, run: Mapping[str, Any] | None, started_by: str
+) -> Task:
+    request: Any = run_request(run, cluster=observer.cluster, task_definition=definition.arn, started_by=started_by)
+    with calling(f"running the task {key}"):
+        answer = observer.aws.ecs.run_task(**request)
+    if not answer["tasks"]:
+        reasons = "; ".join(failure.get("reason", "?") for failure in answer.get("failures", ()))
+        raise AwsError(f"running the task {key}: {reasons}")
+    return read_task(answer["tasks"][0])
+
+
+def _streams(definition: TaskDefinition, task: Task) -> list[tuple[str, str]]:
+    found = (log_stream(definition, container["name"], task.id) for container in definition.containers)
+    return [stream for stream in found if stream is not None]
+
+
+def where_lines_are(definition: TaskDefinition) -> str:
+    """Where the lines of a task without streams may be looked for."""
+    return "; ".join(elsewhere(definition, container["name"]) for container in definition.containers)

@@ -1,0 +1,145 @@
+"""What is to be released: the rendered definitions of a run, ready for AWS. Pure but for the values in the account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from fairway.aws.values import resolve_values
+from fairway.errors import UsageError
+from fairway.project.load import render_definition
+from fairway.project.overlay import has_tag
+from fairway.project.text import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from fairway.aws.session import Aws
+    from fairway.project.model import Project
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRelease:
+    """A service with its new revision, not yet registered."""
+
+    key: str
+    name: str
+    """On ECS."""
+    definition: Mapping[str, Any]
+    definition_path: Path
+    service: Mapping[str, Any] | None = None
+    service_path: Path | None = None
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OneOff:
+    """A task that runs to its end before services change."""
+
+    key: str
+    definition: Mapping[str, Any]
+    definition_path: Path
+    run: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Everything that one run deploys."""
+
+    services: tuple[ServiceRelease, ...]
+    before: tuple[OneOff, ...] = ()
+    roll_back_all: bool = True
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the command line says about a release."""
+
+    services: tuple[str, ...] = ()
+    """Keys; none: all of the project."""
+    tag: str | None = None
+    images: tuple[tuple[str, str], ...] = ()
+    """(container or empty, image)."""
+    sets: tuple[tuple[str, str | None, str, str], ...] = ()
+    """(service, container or None, variable, value)."""
+
+
+def make_release(project: Project, choices: Choices) -> Release:
+    """The release that the choices ask for.
+
+    Raises:
+        UsageError: an unknown service or container, a missing tag; nothing was changed.
+    """
+    keys = list(choices.services) or list(project.services)
+    for key in (*keys, *(item[0] for item in choices.sets)):
+        if key not in project.services:
+            raise UsageError(f"there is no service {key!r} in fairway.toml", hint=did_you_mean(key, project.services))
+    for key, *_ in choices.sets:
+        if key not in keys:
+            raise UsageError(f"--set names {key}, which is not deployed now", hint=f"add it: fairway deploy {key} …")
+    images = dict(choices.images)
+    if images and len(keys) > 1:
+        raise UsageError("--image is for one service", hint="name the service: fairway deploy SERVICE --image …")
+    services = []
+    for key in dict.fromkeys(keys):
+        spec = project.services[key]
+        sets = {(container, variable): value for service, container, variable, value in choices.sets if service == key}
+        definition = render_definition(spec, tag=choices.tag, images=images, sets=sets)
+        services.append(
+            ServiceRelease(
+                key, spec.service_name, definition, spec.definition_path, spec.service, spec.service_path, spec.after
+            )
+        )
+    return Release(
+        tuple(services),
+        _one_offs(project, keys, choices),
+        roll_back_all=project.on_failure != "keep",
+        version=choices.tag or _version_of(images),
+    )
+
+
+def _one_offs(project: Project, keys: Sequence[str], choices: Choices) -> tuple[OneOff, ...]:
+    found = []
+    for task in project.tasks.values():
+        if not set(task.before) & set(keys):
+            continue
+        tagged = any(has_tag(str(c.get("image", ""))) for c in task.definition["containerDefinitions"])
+        # with --image alone, the one-off of the same version is meant
+        tag = (choices.tag or _version_of(dict(choices.images))) if tagged else None
+        found.append(OneOff(task.key, render_definition(task, tag=tag), task.definition_path, task.run))
+    return tuple(found)
+
+
+def _version_of(images: Mapping[str, str]) -> str | None:
+    for image in images.values():
+        name = image.rsplit("/", 1)[-1]
+        if ":" in name and "@" not in name:
+            return name.rsplit(":", 1)[1]
+    return None
+
+
+def resolve_release(aws: Aws, release: Release) -> Release:
+    """The release with each value that lives in the account put in.
+
+    Raises:
+        UsageError: a parameter does not exist.
+    """
+    services = tuple(
+        replace(
+            item,
+            definition=resolve_values(aws, item.definition, item.definition_path),
+            service=None if item.service is None else resolve_values(aws, item.service, item.service_path),
+        )
+        for item in release.services
+    )
+    before = tuple(
+        replace(
+            item,
+            definition=resolve_values(aws, item.definition, item.definition_path),
+            run=None if item.run is None else resolve_values(aws, item.run, None),
+        )
+        for item in release.before
+    )
+    return replace(release, services=services, before=before)

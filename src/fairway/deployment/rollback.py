@@ -1,0 +1,181 @@
+"""Goes back: plans what changes for each service, then does it.
+
+In a running deployment ECS's own rollback is asked for (StopServiceDeployment) when it would land on the known good revision;
+otherwise the service is updated to that revision. Only the revision of the task definition goes back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fairway.deployment.deploy import stop_deployment
+from fairway.deployment.follow import Followed
+from fairway.deployment.known_good import Choice, has_source, last_known_good
+from fairway.deployment.outcome import EXIT_CODES, Ending, Outcome
+from fairway.deployment.update import refuse_others, update
+from fairway.errors import UsageError
+from fairway.observed import BAD, DEPLOYMENT_TAG, GOOD, ROLLING_BACK, SUCCESSFUL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fairway.aws.observe import Observer
+    from fairway.aws.pace import Pace
+    from fairway.observed import Service, ServiceDeployment, TaskDefinition
+
+_ENDED_BY_STOPPING = frozenset({Ending.ROLLED_BACK, Ending.NOT_ROLLED_BACK})
+"""ECS's rollback is over; whether it landed where it should is asked apart."""
+
+
+class NothingToGoBackTo(UsageError):
+    """No other revision of the service is known to be good, or was ever deployed with success."""
+
+    code = "nothing-to-go-back-to"
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackPlan:
+    """What a rollback of a service changes."""
+
+    service: Service
+    current: TaskDefinition
+    choice: Choice
+    running: ServiceDeployment | None = None
+    """The deployment that is under way."""
+    by_stopping: bool = False
+    """ECS's own rollback of the running deployment lands on the chosen revision."""
+
+    @property
+    def marks_bad(self) -> bool:
+        """What we leave is newer than what we go back to: it is marked bad, so that the next rollback does not choose it."""
+        return self.current.number > self.choice.definition.number
+
+    def lines(self) -> list[str]:
+        """What changes, for whoever has to say yes."""
+        target = self.choice.definition
+        notes = [self.choice.kind]
+        if target.verdict == BAD:
+            notes = ["marked bad"]
+        if target.tags.get("fairway:verified-at"):
+            notes.append(f"since {target.tags['fairway:verified-at']}")
+        how = "ECS rolls the running deployment back" if self.by_stopping else "the service is updated"
+        lines = [f"{self.service.name}: {self.current.label()} → {target.label()} ({', '.join(notes)}); {how}"]
+        if self.marks_bad:
+            lines.append(f"  {self.current.name} is marked bad")
+        return lines
+
+
+def plan_rollback(observer: Observer, name: str, to: str | None = None) -> RollbackPlan | TaskDefinition:
+    """What a rollback of a service would change; `to` names a revision (`7`, `family:7`, or its version).
+
+    After ECS itself has rolled back, the known good revision serves already: then that is the answer, and nothing changes.
+
+    Raises:
+        ServiceNotFound: there is no such service.
+        NothingToGoBackTo: no other revision is known to be good.
+        UsageError: no such revision, or the service is at it already.
+    """
+    service = observer.service(name)
+    refuse_others(service)
+    running = _running(observer, name)
+    current_arn = service.task_definition
+    if running is not None:
+        of = observer.revision_definitions([running.target_revision.arn])
+        current_arn = of.get(running.target_revision.arn, current_arn)
+    current = observer.task_definition(current_arn, fresh=True)
+    if to is None and running is None and current.verdict == GOOD and _failed_since(observer, name, current_arn):
+        return current
+    choice = last_known_good(observer, service, current_arn) if to is None else _named(observer, current, to)
+    if choice is None:
+        raise NothingToGoBackTo(
+            f"{name}: no revision but {current.label()} is known to be good, or was ever deployed with success",
+            hint=f"choose one yourself: fairway rollback {observer.cluster}/{name} --to REVISION (see fairway history)",
+        )
+    if choice.definition.arn == current_arn:
+        raise UsageError(f"{name} is at {current.label()} already", hint=f"fairway history {observer.cluster}/{name}")
+    by_stopping = running is not None and has_source(observer, running, choice.definition.arn)
+    return RollbackPlan(service, current, choice, running, by_stopping)
+
+
+def _running(observer: Observer, name: str) -> ServiceDeployment | None:
+    records = observer.service_deployments(name, most=1)
+    if not records or records[0].is_over:
+        return None
+    return observer.describe_deployments([records[0].arn]).get(records[0].arn)
+
+
+def _failed_since(observer: Observer, name: str, current: str) -> bool:
+    """The newest deployment brought in something else, and did not succeed."""
+    records = observer.service_deployments(name, most=1)
+    of = observer.revision_definitions(record.target_revision.arn for record in records)
+    return bool(records) and records[0].status != SUCCESSFUL and of.get(records[0].target_revision.arn) != current
+
+
+def _named(observer: Observer, current: TaskDefinition, to: str) -> Choice:
+    if to.isdigit() or to.startswith(f"{current.family}:"):
+        reference = f"{current.family}:{to}" if to.isdigit() else to
+        found = observer.find_task_definition(reference)
+    else:
+        others = (observer.find_task_definition(arn) for arn in observer.family(current.family))
+        # the newest revision of that version which is not known to be bad
+        named = [d for d in others if d is not None and d.version == to and d.arn != current.arn]
+        found = next((d for d in named if d.verdict != BAD), named[0] if named else None)
+    if found is None:
+        raise UsageError(
+            f"{current.family} has no revision {to}", hint="name it by number, family:number, or its version"
+        )
+    if not found.is_active:
+        raise UsageError(f"{found.name} is deregistered: ECS does not deploy it any more", hint="choose another one")
+    return Choice(found, is_verified=found.verdict == GOOD)
+
+
+def start_rollback(observer: Observer, pace: Pace, plan: RollbackPlan) -> Followed:
+    """Begin to go back; the deployment that is to be followed then."""
+    target = plan.choice.definition
+    if plan.by_stopping and plan.running is not None:
+        going = plan.running.status in ROLLING_BACK
+        if going or stop_deployment(observer, plan.running.arn) is None:
+            return Followed(plan.service.name, plan.running.arn, plan.current)
+    service = observer.service(plan.service.name)
+    begun = update(observer, pace, None, service, target.arn)
+    return Followed(plan.service.name, begun.record.arn, target)
+
+
+def rollback_exit_code(plan: RollbackPlan, outcome: Outcome, landed: str) -> int:
+    """The exit code of a rollback of one service, which is to serve `landed` in the end. Pure."""
+    wanted = plan.choice.definition.arn
+    ended = outcome.ending is Ending.SUCCEEDED or (plan.by_stopping and outcome.ending in _ENDED_BY_STOPPING)
+    if ended and landed == wanted:
+        return 0
+    if outcome.ending in {Ending.SUPERSEDED, Ending.HANDED_OVER}:
+        return outcome.exit_code
+    return EXIT_CODES[Ending.NOT_ROLLED_BACK]
+
+
+def newest_release(definitions: Mapping[str, TaskDefinition]) -> list[str]:
+    """The services (by key) that the newest run of Fairway deployed; all, when none was deployed by Fairway. Pure.
+
+    One word takes a release back as a whole, and leaves services alone that it did not touch.
+    """
+    tagged = {key: found for key, found in definitions.items() if DEPLOYMENT_TAG in found.tags}
+    if not tagged:
+        return list(definitions)
+    newest = max(tagged.values(), key=lambda found: str(found.document.get("registeredAt", "")))
+    return [key for key, found in tagged.items() if found.tags[DEPLOYMENT_TAG] == newest.tags[DEPLOYMENT_TAG]]
+
+
+def reversed_order(keys: Sequence[str], after: Mapping[str, Sequence[str]]) -> list[str]:
+    """The services in the order in which they go back: whatever comes after another goes back before it. Pure."""
+    order: list[str] = []
+
+    def visit(key: str) -> None:
+        if key not in order:
+            for earlier in after.get(key, ()):
+                if earlier in keys:
+                    visit(earlier)
+            order.append(key)
+
+    for key in keys:
+        visit(key)
+    return order[::-1]

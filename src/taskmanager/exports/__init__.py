@@ -1,0 +1,1 @@
+"""Exports of a project: asked of the API, written by the worker."""

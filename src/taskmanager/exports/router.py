@@ -1,0 +1,61 @@
+"""Exports over HTTP: asked for at a project, read when the worker has written them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, Response
+
+from taskmanager.deps import Cursor, PageSize, ReadDep, ServicesDep, UserId
+from taskmanager.exports import service
+from taskmanager.exports.schemas import ExportRead
+from taskmanager.jobqueue import QueueUnavailable
+from taskmanager.paging import Page, PublicId, decode_cursor, page_of
+from taskmanager.problems import Problem
+from taskmanager.projects.service import read_project
+
+router = APIRouter(tags=["exports"])
+log = structlog.stdlib.get_logger(__name__)
+
+
+@router.post("/projects/{project_id}/export", status_code=202, response_model=ExportRead)
+async def request_export(project_id: PublicId, services: ServicesDep, user_id: UserId, response: Response) -> Any:
+    async with services.database.transaction() as session:
+        export = await service.request_export(session, user_id, project_id)
+    # after the commit: a worker that is quick must find the row
+    try:
+        await services.queue.write_export(export.id)
+    except QueueUnavailable as error:
+        log.warning("the queue does not answer", reason=str(error))
+        async with services.database.transaction() as session:
+            await service.withdraw_export(session, export.id)
+        raise Problem(
+            503, "queue-unavailable", "exports cannot be made now; try again", headers={"Retry-After": "5"}
+        ) from None
+    response.headers["Location"] = f"/exports/{export.id}"
+    async with services.database.read() as connection:
+        return await service.read_export(connection, user_id, export.id)
+
+
+@router.get("/projects/{project_id}/exports", response_model=Page[ExportRead])
+async def list_exports(
+    project_id: PublicId, connection: ReadDep, user_id: UserId, limit: PageSize = 50, cursor: Cursor = None
+) -> Any:
+    before = decode_cursor(cursor)
+    await read_project(connection, user_id, project_id)
+    rows = await service.list_exports(connection, user_id, project_id, before=before, limit=limit + 1)
+    results, next_cursor = page_of(rows, limit)
+    return {"results": results, "next_cursor": next_cursor}
+
+
+@router.get("/exports/{export_id}", response_model=ExportRead)
+async def read_export(export_id: PublicId, connection: ReadDep, user_id: UserId) -> Any:
+    return await service.read_export(connection, user_id, export_id)
+
+
+@router.get("/exports/{export_id}/content")
+async def read_export_content(export_id: PublicId, connection: ReadDep, user_id: UserId) -> Response:
+    content = await service.read_export_content(connection, user_id, export_id)
+    name = f'attachment; filename="export-{export_id}.json"'
+    return Response(content, media_type="application/json", headers={"Content-Disposition": name})

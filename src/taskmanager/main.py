@@ -1,0 +1,168 @@
+"""The API's process: `python -m taskmanager.main`.
+
+It stops without failing a request. At SIGTERM `/ready` answers 503 and each answer closes its connection, but it goes on
+serving for DRAIN_SECONDS, since a balancer may hear of the stop later than the process does. Then it refuses new
+connections, ends the running requests, and closes its pools.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from typing import TYPE_CHECKING, Final
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from taskmanager.db import Database
+from taskmanager.deps import Services
+from taskmanager.edge import Edge, Lifetime
+from taskmanager.exports.router import router as exports
+from taskmanager.faults import begin
+from taskmanager.jobqueue import Queue
+from taskmanager.logs import configure_logs
+from taskmanager.metrics import RequestMetrics
+from taskmanager.problem_answers import install_problem_handlers
+from taskmanager.projects.router import router as projects
+from taskmanager.settings import EXIT_CONFIGURATION, ConfigurationError, Settings, load_settings
+from taskmanager.tasks.router import router as tasks
+from taskmanager.users.passwords import PasswordBox
+from taskmanager.users.router import router as users
+from taskmanager.users.tokens import Tokens
+from taskmanager.web.page import router as web
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import FrameType
+
+SERVICE: Final = "taskmanager-api"
+DRAIN_SECONDS: Final = 5.0
+"""Unless the variable says otherwise. With the time below it stays under the 30 s after which ECS kills."""
+GRACEFUL_SECONDS: Final = 15
+KEEP_ALIVE_SECONDS: Final = 75
+"""Longer than the 60 s after which a load balancer drops an idle connection: the one who sends must be the one who closes."""
+_READY_SECONDS: Final = 2.0
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+def create_app(settings: Settings, lifetime: Lifetime | None = None) -> Edge:
+    """The application of the API.
+
+    Raises:
+        ConfigurationError: the database's URL is wrong, or its driver is missing.
+    """
+    assert settings.database_url is not None
+    assert settings.jwt_secret_key is not None
+    database = Database(settings.database_url.get_secret_value())
+    tokens = Tokens(settings.jwt_secret_key.get_secret_value())
+    services = Services(database, tokens, PasswordBox(), Queue(settings))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await services.queue.close()
+        await database.close()
+
+    # the interactive pages of documentation load scripts from elsewhere: only the description is served
+    app = FastAPI(title="Task Management System", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.services = services
+    app.state.version = settings.app_version
+    install_problem_handlers(app)
+    for router in (users, projects, tasks, exports, web):
+        app.include_router(router)
+    return Edge(
+        app,
+        service=SERVICE,
+        version=settings.app_version,
+        faults=settings.faults,
+        metrics=RequestMetrics(settings.app_version),
+        lifetime=lifetime or Lifetime(),
+        is_ready=lambda: why_not_ready(database),
+    )
+
+
+async def why_not_ready(database: Database) -> str | None:
+    """Why requests cannot be answered now; None when they can."""
+    try:
+        async with asyncio.timeout(_READY_SECONDS), database.read() as connection:
+            # a table of ours, not only a connection: without the migrations nothing can be answered
+            await connection.execute(text("SELECT version_num FROM alembic_version LIMIT 1"))
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        return f"database: {type(getattr(error, 'orig', None) or error).__name__}"
+    return None
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn, which goes on serving for a while when it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, lifetime: Lifetime, *, drain_seconds: float, ignore_stop: bool) -> None:
+        super().__init__(config)
+        self._lifetime, self._drain_seconds, self._ignore_stop = lifetime, drain_seconds, ignore_stop
+        self._stop_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        # the base class notes the signal to raise it again at the end; a drained process ends with exit code 0
+        if sig == signal.SIGTERM and self._ignore_stop:
+            log.warning("SIGTERM is ignored: ignore_sigterm (TASKMANAGER_FAULTS)")
+        elif sig == signal.SIGTERM and not self._lifetime.draining:
+            self._lifetime.draining = True
+        elif sig != signal.SIGTERM:
+            self.force_exit, self.should_exit = self.should_exit, True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ask, each tenth of a second, whether to stop; the drain is counted here, out of the signal handler."""
+        if self._lifetime.draining:
+            now = asyncio.get_running_loop().time()
+            if self._stop_at is None:
+                self._stop_at = now + self._drain_seconds
+                log.info("draining", seconds=self._drain_seconds)
+            self.should_exit = self.should_exit or now >= self._stop_at
+        return await super().on_tick(counter)
+
+
+def serve(settings: Settings) -> int:
+    """Serve until told to stop; the exit code."""
+    lifetime = Lifetime()
+    app = create_app(settings, lifetime)
+    begin(settings.faults)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=2048,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+    drain_seconds = DRAIN_SECONDS if settings.drain_seconds is None else settings.drain_seconds
+    server = DrainingServer(config, lifetime, drain_seconds=drain_seconds, ignore_stop=settings.faults.ignore_sigterm)
+    server.run()
+    log.info("stopped")
+    return 0 if server.started else 1
+
+
+def main() -> int:
+    try:
+        settings = load_settings("database_url", "jwt_secret_key")
+        configure_logs(settings.log_level, SERVICE, settings.app_version)
+        return serve(settings)
+    except ConfigurationError as error:
+        print(f"{SERVICE}: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_CONFIGURATION
+
+
+if __name__ == "__main__":
+    sys.exit(main())

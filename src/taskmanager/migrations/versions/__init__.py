@@ -1,0 +1,1 @@
+"""One revision a file; each of its statements can be run again."""

@@ -1,0 +1,14 @@
+"""All tables of the program, for migrations and for the test that both agree."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from taskmanager.db import Base
+from taskmanager.exports.models import Export, ExportFile
+from taskmanager.projects.models import Project
+from taskmanager.tasks.models import Task
+from taskmanager.users.models import User
+
+TABLES: Final = (User, Project, Task, Export, ExportFile)
+metadata: Final = Base.metadata

@@ -1,0 +1,95 @@
+"""What the process is told by its environment variables, checked once at start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from taskmanager.faults import Faults, parse_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXIT_CONFIGURATION: Final = 78
+"""Exit code of a process that refuses its configuration (EX_CONFIG of sysexits.h)."""
+_PURPOSE: Final = {
+    "environment": "local, development, test, staging or production",
+    "database_url": "sqlite:///PATH or mysql://USER:PASSWORD@HOST/NAME",
+    "jwt_secret_key": "the key that signs the tokens, at least 32 characters",
+    "celery_broker_url": "redis://HOST:PORT/N, the queue of the worker",
+}
+
+
+class ConfigurationError(Exception):
+    """The environment variables do not make a configuration; the text is one line and holds no value of a secret."""
+
+
+class Settings(BaseSettings):
+    """The variables of the deployment; each is read under its own name in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    # a misspelt environment must not take the guard off the fault switches: only these are known
+    environment: Literal["local", "development", "test", "staging", "production"]
+    host: str = "127.0.0.1"
+    """Where the API listens; the image of a container says 0.0.0.0, since all addresses there are its own."""
+    port: int = Field(8000, ge=1, le=65535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    database_url: SecretStr | None = None
+    redis_url: SecretStr | None = None
+    jwt_secret_key: SecretStr | None = Field(None, min_length=32)
+    celery_broker_url: SecretStr | None = None
+    celery_worker_concurrency: int = Field(4, ge=1, le=256)
+    celery_worker_max_tasks_per_child: int = Field(1000, ge=1)
+    celery_worker_pool: Literal["prefork", "solo"] = "prefork"
+    app_version: str = Field("unversioned", max_length=128)
+    drain_seconds: float | None = Field(None, ge=0, le=100)
+    """From the stop signal until connections are refused (API), or running jobs are put back (worker); each has its default."""
+    taskmanager_faults: str = ""
+
+    @property
+    def faults(self) -> Faults:
+        return parse_faults(self.taskmanager_faults)
+
+    @property
+    def broker_url(self) -> SecretStr | None:
+        """The queue's address: its own variable, else the cache's server."""
+        return self.celery_broker_url or self.redis_url
+
+
+def load_settings(*needed: str, values: Mapping[str, object] | None = None) -> Settings:
+    """The settings of this process; `needed` are the optional fields that its role cannot do without.
+
+    Raises:
+        ConfigurationError: says in one line each variable that is missing or wrong, and what it should be.
+    """
+    try:
+        settings = Settings(**(values or {}))  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(_explain(item["loc"], item["msg"]) for item in error.errors())) from None
+    missing = [name for name in needed if _is_missing(settings, name)]
+    if missing:
+        raise ConfigurationError("; ".join(_explain((name,), "Field required") for name in missing))
+    try:
+        faults = settings.faults
+    except ValueError as error:
+        raise ConfigurationError(f"TASKMANAGER_FAULTS: {error}") from None
+    if faults.any and settings.environment == "production":
+        raise ConfigurationError(
+            "TASKMANAGER_FAULTS is set and ENVIRONMENT is production: faults are never made in production; unset it"
+        )
+    return settings
+
+
+def _is_missing(settings: Settings, name: str) -> bool:
+    value = settings.broker_url if name == "celery_broker_url" else getattr(settings, name)
+    return value is None
+
+
+def _explain(location: tuple[int | str, ...], message: str) -> str:
+    field = str(location[0])
+    purpose = _PURPOSE.get(field)
+    text = "is missing" if message == "Field required" else f"is wrong: {message}"
+    return f"{field.upper()} {text}" + (f" ({purpose})" if purpose else "")

@@ -1,0 +1,1 @@
+"""People: they register, sign in, and own what they make."""

@@ -1,0 +1,220 @@
+"""What tests of the tool share: an engine that runs beside them, and a small project."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+from fairway.cli.main import main
+
+PORTS = range(21000, 21500)
+SPEED = 25
+SUBNETS = ["subnet-0fa1000000000000a", "subnet-0fa1000000000000b"]
+GROUP = "sg-0fa10000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningEngine:
+    """An engine with the simulated runtime."""
+
+    port: int
+    pid: int
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def free_port() -> int:
+    """A port of the tests' range that nobody has; workers of one run begin apart."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0)
+    start = (os.getpid() + worker * 37) % len(PORTS)
+    for offset in range(len(PORTS)):
+        port = PORTS[(start + offset) % len(PORTS)]
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise AssertionError("no port is free")
+
+
+def read_line(process: subprocess.Popen[str], seconds: float) -> str:
+    assert process.stdout is not None
+    readable, _, _ = select.select([process.stdout], [], [], seconds)
+    assert readable, "the engine did not get ready"
+    return process.stdout.readline().strip()
+
+
+@contextlib.contextmanager
+def run_engine(data: Path, *, speed: float = SPEED):
+    """An engine of one's own."""
+    port = free_port()
+    words = ["--port", str(port), "--data", str(data), "--runtime", "simulated", "--speed", str(speed)]
+    with (data.parent / f"{data.name}.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fairway.engine.serve", *words],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent / "src")},
+        )
+    try:
+        assert read_line(process, 60) == "ready", (data.parent / f"{data.name}.log").read_text()
+        yield RunningEngine(port, process.pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory):
+    """One engine for the whole session; tests take clusters of their own."""
+    with run_engine(tmp_path_factory.mktemp("engine") / "data") as running:
+        yield running
+
+
+# -- a small project ---------------------------------------------------------------------------------------------------
+
+
+def a_definition(family: str, **container: object) -> dict[str, object]:
+    return {
+        "family": family,
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256",
+        "memory": "512",
+        "executionRoleArn": "arn:aws:iam::123456789012:role/ecsTaskExecutionRole",
+        "containerDefinitions": [
+            {"name": "app", "image": f"{family}:{{{{ tag }}}}", "essential": True, "dockerLabels": {}, **container}
+        ],
+    }
+
+
+def a_service(name: str, desired: int = 2) -> dict[str, object]:
+    return {
+        "serviceName": name,
+        "desiredCount": desired,
+        "launchType": "FARGATE",
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": SUBNETS, "securityGroups": [GROUP]}},
+        "deploymentConfiguration": {
+            "deploymentCircuitBreaker": {"enable": True, "rollback": True},
+            "maximumPercent": 200,
+            "minimumHealthyPercent": 100,
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFolder:
+    """A project on disk: services `worker` and `api` (after worker), a one-off `migrations` before both."""
+
+    root: Path
+    cluster: str
+
+    def write(self, name: str, document: object) -> None:
+        (self.root / "deploy" / name).write_text(json.dumps(document, indent=2))
+
+    def read(self, name: str) -> dict[str, object]:
+        document: dict[str, object] = json.loads((self.root / "deploy" / name).read_text())
+        return document
+
+    def label(self, key: str, **labels: str) -> None:
+        """How the containers of a service behave from the next deployment on."""
+        document = self.read(f"{key}.task.json")
+        named = {f"fairway.sim.{name}": value for name, value in labels.items()}
+        document["containerDefinitions"][0]["dockerLabels"] = named  # type: ignore[index]
+        self.write(f"{key}.task.json", document)
+
+
+TOML = """
+[project]
+name = "shop"
+default_environment = "local"
+
+[services.worker]
+definition = "deploy/worker.task.json"
+service = "deploy/worker.service.json"
+
+[services.api]
+after = ["worker"]
+definition = "deploy/api.task.json"
+service = "deploy/api.service.json"
+
+[tasks.migrations]
+definition = "deploy/migrations.task.json"
+before = ["api"]
+run = "deploy/migrations.run.json"
+"""
+
+
+@pytest.fixture
+def project(engine, tmp_path, monkeypatch, request):
+    """A project whose local environment is the engine, with a cluster that only this test has."""
+    cluster = "".join(c for c in request.node.name if c.isalnum() or c in "-_")[:60] + f"-{os.getpid()}"
+    (tmp_path / "deploy" / "environments").mkdir(parents=True)
+    (tmp_path / "fairway.toml").write_text(TOML)
+    (tmp_path / "deploy" / "environments" / "local.toml").write_text(
+        f'region = "us-east-1"\ncluster = "{cluster}"\nendpoint_url = "{engine.endpoint}"\n'
+    )
+    folder = ProjectFolder(tmp_path, cluster)
+    for key in ("worker", "api"):
+        folder.write(f"{key}.task.json", a_definition(f"{cluster}-{key}"))
+        folder.write(f"{key}.service.json", a_service(key))
+    folder.write("migrations.task.json", a_definition(f"{cluster}-migrations"))
+    folder.label("migrations", exit_after="1")
+    network = {"awsvpcConfiguration": {"subnets": SUBNETS, "securityGroups": [GROUP]}}
+    folder.write("migrations.run.json", {"launchType": "FARGATE", "networkConfiguration": network})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FAIRWAY_PORT", raising=False)
+    monkeypatch.delenv("FAIRWAY_ENDPOINT", raising=False)
+    client = boto3.client(
+        "ecs",
+        endpoint_url=engine.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    client.create_cluster(clusterName=cluster)
+    return folder
+
+
+@pytest.fixture
+def ecs(engine):
+    """A plain client of the engine, as any other tool would have."""
+    return boto3.client(
+        "ecs",
+        endpoint_url=engine.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="somebody",
+        aws_secret_access_key="test",
+    )
+
+
+@pytest.fixture
+def fairway(capsys):
+    """Runs the command line in this process: (exit code, standard output, standard error)."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(words)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run

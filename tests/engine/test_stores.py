@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import redis
+
+from fairway.clock import sleep
+from fairway.engine.directory import DataDirectory
+from fairway.engine.stores import Stores
+from fairway.ids import RandomIds
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def stores(tmp_path):
+    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+        folder.chmod(0o755)  # pytest's own folders are closed to the store's user
+    directory = DataDirectory(tmp_path / "data")
+    directory.prepare()
+    made = Stores(directory)
+    yield made
+    made.stop()
+
+
+def test_valkey_keeps_port_password_and_data(stores):
+    first = stores.valkey(RandomIds())
+    with redis.Redis.from_url(first.url) as client:
+        client.set("kept", "yes")
+    assert stores.valkey(RandomIds()) == first
+    stores.stop()
+    with redis.Redis.from_url(first.url) as client, pytest.raises(redis.ConnectionError):
+        client.ping()
+    second = stores.valkey(RandomIds())
+    assert (second.port, second.password) == (first.port, first.password)
+    with redis.Redis.from_url(second.url) as client:
+        assert client.get("kept") == b"yes"
+
+
+def test_valkey_asks_for_its_password(stores):
+    running = stores.valkey(RandomIds())
+    with redis.Redis(port=running.port) as client, pytest.raises(redis.AuthenticationError):
+        client.ping()
+
+
+def test_a_killed_valkey_is_started_again(stores):
+    first = stores.valkey(RandomIds())
+    os.kill(first.pid, signal.SIGKILL)
+    while Path(f"/proc/{first.pid}/stat").exists() and " Z " not in Path(f"/proc/{first.pid}/stat").read_text():
+        sleep(0.01)
+    assert stores.valkey(RandomIds()).pid != first.pid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+def test_the_database_folder_belongs_to_one_group(stores):
+    folder = stores.database_folder(1000)
+    status = folder.stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (1000, 1000, 0o2770)

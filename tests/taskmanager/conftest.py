@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+
+import httpx
+import pytest
+from tests.taskmanager.processes import KEY, Process, free_port
+
+from taskmanager.db import Database
+from taskmanager.main import create_app
+from taskmanager.migrate import migrate
+from taskmanager.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory):
+    """A file with the newest schema and no rows."""
+    path = tmp_path_factory.mktemp("schema") / "empty.db"
+
+    async def make():
+        database = Database(f"sqlite:///{path}", pooled=False)
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(make())
+    return path
+
+
+@pytest.fixture
+def database_url(empty_database, tmp_path):
+    path = tmp_path / "taskmanager.db"
+    shutil.copy(empty_database, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def settings(database_url, monkeypatch):
+    """Builds settings that no variable of this machine can change."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+    def build(**values):
+        defaults = {"environment": "test", "database_url": database_url, "jwt_secret_key": KEY, "app_version": "v7"}
+        return Settings(**(defaults | values))
+
+    return build
+
+
+@pytest.fixture
+async def start(settings):
+    """Starts the application in this process; the client speaks to it without a socket."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def begin(lifetime=None, **values):
+            app = create_app(settings(**values), lifetime)
+            stack.push_async_callback(app._app.state.services.database.close)  # type: ignore[attr-defined]
+            transport = httpx.ASGITransport(app=app)
+            return await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://api"))
+
+        yield begin
+
+
+@pytest.fixture
+async def client(start):
+    return await start()
+
+
+@pytest.fixture
+def sign_in(client):
+    """Registers somebody; the headers with which they ask."""
+
+    async def register(name="ann"):
+        credentials = {"email": f"{name}@example.org", "password": "correct horse"}
+        answer = await client.post("/users", json={**credentials, "name": name})
+        assert answer.status_code == 201, answer.text
+        answer = await client.post("/login", json=credentials)
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    return register
+
+
+@pytest.fixture
+def run(tmp_path, database_url):
+    """Starts processes of the workload; all are gone at the end."""
+    started: list[Process] = []
+
+    def begin(module, **variables):
+        defaults = {"ENVIRONMENT": "test", "DATABASE_URL": database_url, "JWT_SECRET_KEY": KEY, "APP_VERSION": "v7"}
+        known = defaults | {"PORT": str(free_port()), "TMPDIR": str(tmp_path)} | variables
+        process = Process(module, tmp_path / f"{len(started)}.log", {k: v for k, v in known.items() if v is not None})
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.popen.kill()
+        process.popen.wait()

@@ -1,0 +1,69 @@
+"""Processes of the workload, as a test sees them: started, asked over HTTP, waited for, stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+KEY = "a signing key of more than thirty-two characters"
+SOURCE = Path(__file__).parents[2] / "src"
+PORTS = range(20510, 20990)
+
+
+def free_port():
+    for port in PORTS:
+        with socket.socket() as candidate:
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                candidate.bind(("127.0.0.1", port))
+                return port
+    raise AssertionError("no port is free")
+
+
+class Process:
+    """A process of the workload, whose output goes to a file."""
+
+    def __init__(self, module, log, variables):
+        self.log = log
+        self.port = int(variables.get("PORT", 0))
+        with log.open("wb") as output:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", module],
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), **variables},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def output(self):
+        return self.log.read_text()
+
+    def get(self, path, timeout=5.0):
+        """Status, headers and body of an answer; the status is None when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as answer:
+                return answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, error.read()
+        except OSError:
+            return None, {}, b""
+
+    def wait_for(self, condition, seconds=30.0, *, alive=True):
+        """Ask again and again until the condition holds."""
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < deadline, f"waited {seconds} s; the process said:\n{self.output()}"
+            assert not alive or self.popen.poll() is None, f"the process ended; it said:\n{self.output()}"
+            time.sleep(0.05)
+        return found
+
+    def wait_until_ready(self):
+        self.wait_for(lambda: self.get("/ready")[0] == 200)
+        return self
