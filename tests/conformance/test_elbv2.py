@@ -184,7 +184,7 @@ def test_stickiness_https_and_other_conditions_are_refused_by_name(world: World,
     assert (code, "HTTPS" in text) == ("ValidationError", True)
     source = [{"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/8"]}}]
     rule = {"ListenerArn": listener, "Priority": 1, "Actions": [action]}
-    assert "source-ip" in refusal(world.elb.create_rule, Conditions=source, **rule)[1]
+    assert "SourceIpConfig" in refusal(world.elb.create_rule, Conditions=source, **rule)[1]
     forward = {
         "Type": "forward",
         "ForwardConfig": {

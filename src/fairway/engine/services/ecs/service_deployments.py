@@ -12,7 +12,6 @@ from fairway.engine.services.ecs.faults import (
     ConflictException,
     InvalidParameterException,
     ServiceDeploymentNotFoundException,
-    unsupported,
 )
 from fairway.engine.services.ecs.names import need_cluster, need_service, page
 from fairway.engine.services.ecs.table import OPERATIONS
@@ -178,12 +177,9 @@ def _revision(ctx: Context, revision: Revision) -> dict[str, Any]:
     return shown
 
 
-@OPERATIONS.operation("StopServiceDeployment")
+@OPERATIONS.operation("StopServiceDeployment", refuses=("stopType=ROLLBACK",))
 def stop_service_deployment(ctx: Context, request: Request) -> Response:
     """Ask for the rollback of a deployment under way."""
-    kind = request.get("stopType", "ROLLBACK")
-    if kind != "ROLLBACK":
-        raise unsupported(f"stopType {kind}")
     record = ctx.store.get(SERVICE_DEPLOYMENTS, request["serviceDeploymentArn"])
     if record is None:
         raise ServiceDeploymentNotFoundException("Service deployment not found.")

@@ -34,12 +34,13 @@ from fairway.engine.services.ecs.names import (
     read_tags,
 )
 from fairway.engine.services.ecs.service_settings import (
+    UNSUPPORTED,
     check_percent,
+    check_placement,
     need_fargate,
     read_configuration,
     read_load_balancers,
     read_network,
-    refuse_unsupported,
 )
 from fairway.engine.services.ecs.table import OPERATIONS
 from fairway.engine.store.schema import (
@@ -66,10 +67,10 @@ _BOTH: Final = (
 )
 
 
-@OPERATIONS.operation("CreateService")
+@OPERATIONS.operation("CreateService", refuses=(*UNSUPPORTED, "schedulingStrategy=REPLICA", "launchType=FARGATE"))
 def create_service(ctx: Context, request: Request) -> Response:
     """Create a service; its first deployment begins at once."""
-    refuse_unsupported(request)
+    check_placement(request)
     cluster = need_cluster(ctx, request.get("cluster"))
     name = request["serviceName"]
     digest = hashlib.sha256(orjson.dumps(_without_token(request), option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -215,10 +216,10 @@ def _source(ctx: Context, service: Service, deployment: Deployment) -> RevisionC
     return RevisionCount(deployment.revision_arn, requested=deployment.desired_count, running=running)
 
 
-@OPERATIONS.operation("UpdateService")
+@OPERATIONS.operation("UpdateService", refuses=UNSUPPORTED)
 def update_service(ctx: Context, request: Request) -> Response:
     """Change a service; what a service revision fixes needs a new deployment."""
-    refuse_unsupported(request)
+    check_placement(request)
     cluster = need_cluster(ctx, request.get("cluster"))
     service = need_service(ctx, cluster, request["service"])
     if service.status is not ServiceStatus.ACTIVE:
@@ -345,14 +346,14 @@ def describe_services(ctx: Context, request: Request) -> Response:
     return {"services": services, "failures": failures}
 
 
-@OPERATIONS.operation("ListServices")
+@OPERATIONS.operation("ListServices", refuses=("resourceManagementType=CUSTOMER",))
 def list_services(ctx: Context, request: Request) -> Response:
     """ARNs of ACTIVE services of a cluster, ten a page."""
     cluster = need_cluster(ctx, request.get("cluster"))
     wanted = request.get("launchType")
     arns = []
     for service in ctx.store.find(SERVICES, "cluster", cluster.arn):
-        if service.status is not ServiceStatus.ACTIVE:
+        if service.status is not ServiceStatus.ACTIVE or request.get("schedulingStrategy", "REPLICA") != "REPLICA":
             continue
         revision = ctx.store.get(REVISIONS, service.primary.revision_arn)
         if wanted is None or (revision is not None and revision.launch_type == wanted):

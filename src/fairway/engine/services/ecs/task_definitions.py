@@ -11,7 +11,7 @@ import orjson
 from fairway.engine.model.cluster import ContainerDefinition, HealthCommand, TaskDefinition, TaskDefinitionStatus
 from fairway.engine.model.task import TaskStatus
 from fairway.engine.services.ecs.attributes import compatibilities, required_attributes
-from fairway.engine.services.ecs.container_rules import check_task
+from fairway.engine.services.ecs.container_rules import UNSUPPORTED, WITHOUT_EFFECT, check_task
 from fairway.engine.services.ecs.fargate_sizes import cpu_units, memory_mib
 from fairway.engine.services.ecs.faults import ClientException, InvalidParameterException
 from fairway.engine.services.ecs.names import (
@@ -103,7 +103,7 @@ def show_task_definition(definition: TaskDefinition) -> dict[str, Any]:
     return shown
 
 
-@OPERATIONS.operation("RegisterTaskDefinition")
+@OPERATIONS.operation("RegisterTaskDefinition", refuses=UNSUPPORTED, ignores=WITHOUT_EFFECT)
 def register_task_definition(ctx: Context, request: Request) -> Response:
     """Register the next revision of a family."""
     family = request["family"]
