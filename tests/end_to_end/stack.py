@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import boto3
 from tests.conftest import free_port
+from tests.end_to_end.traffic import Traffic
 
 from fairway.clock import monotonic, sleep
-from fairway.load.address import read_address
-from fairway.load.generator import Load, LoadPlan
 
 ROOT = Path(__file__).parent.parent.parent
 CLUSTER = "taskmanager-local"
@@ -31,7 +29,7 @@ class Stack:
     data: Path
     port: int
     address: str = ""
-    clients: dict = field(default_factory=dict)
+    clients: dict[str, Any] = field(default_factory=dict)
 
     @property
     def environment(self):
@@ -60,6 +58,10 @@ class Stack:
         said, _ = process.communicate(timeout=300)
         assert process.returncode == code, f"fairway {' '.join(words)} ended with {process.returncode}:\n{said}"
         return said
+
+    def traffic(self):
+        """Requests on the API: two hundred a second over keep-alive connections, and as many over new ones."""
+        return Traffic(int(self.address.rpartition(":")[2]), rate=200.0, paths=("/version",))
 
     def client(self, service):
         if service not in self.clients:
@@ -107,42 +109,6 @@ def until(condition, seconds=60.0, what="a condition"):
             return found
         assert monotonic() < deadline, f"{what} did not come about within {seconds:.0f} s"
         sleep(0.05)
-
-
-class Requests:
-    """Requests on an address while a block runs: over keep-alive, and with a connection for each."""
-
-    def __init__(self, address, *, rate=250.0, fresh_rate=60.0, path="/version"):
-        plans = [
-            LoadPlan(read_address(address), rate=rate, paths=(path,)),
-            LoadPlan(read_address(address), rate=fresh_rate, paths=(path,), new_connections=True),
-        ]
-        self.loads = [Load(plan) for plan in plans]
-        self._thread = threading.Thread(target=asyncio.run, args=(self._run(),))
-        self._loop = None
-
-    async def _run(self):
-        self._loop = asyncio.get_running_loop()
-        await asyncio.gather(*(load.run() for load in self.loads))
-
-    def __enter__(self):
-        self._thread.start()
-        until(lambda: self.count > 100, what="a hundred requests")
-        return self
-
-    def __exit__(self, *_):
-        for load in self.loads:
-            self._loop.call_soon_threadsafe(load.stop)
-        self._thread.join(30)
-        assert not self._thread.is_alive()
-
-    @property
-    def count(self):
-        return sum(load.total.requests for load in self.loads)
-
-    @property
-    def failures(self):
-        return [failure for load in self.loads for failure in load.failures]
 
 
 def start(data):

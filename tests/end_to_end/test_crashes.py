@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from tests.end_to_end.stack import Requests, until
+from tests.end_to_end.stack import until
 from tests.end_to_end.test_deployments import deploy, get, healthy_targets, is_steady, versions
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
@@ -38,27 +38,26 @@ def test_the_engine_is_killed_in_a_deployment(stack, phase):
     tag = f"after-{phase.__name__}".replace("_", "-")
     stack.run("build", "api", "--tag", tag)
     stack.run("build", "migrations", "--tag", tag)
-    with Requests(stack.address) as requests:
+    with stack.traffic() as traffic:
         deploying = stack.begin("deploy", "api", "--tag", tag)
         until(lambda: phase(stack) or deploying.poll() is not None, what=phase.__name__)
         assert deploying.poll() is None, deploying.communicate()[0]
         stack.kill_engine()
-        answered = requests.count
-        until(lambda: requests.count > answered + 300, what="requests while the engine is dead")
+        traffic.wait_for(300)
         stack.run("engine", "start")
         said, _ = deploying.communicate(timeout=120)
         assert deploying.returncode == 0, said
         until(lambda: is_steady(stack), what="five tasks of one deployment")
-    assert requests.failures == []
+    traffic.assert_none_failed()
     assert versions(stack) == {tag: 40}
 
 
 def test_the_engine_is_restarted_and_its_tasks_live_on(stack):
     before = {task["taskArn"] for task in stack.tasks()}
-    with Requests(stack.address) as requests:
+    with stack.traffic() as traffic:
         stack.run("engine", "restart")
         until(lambda: healthy_targets(stack) == 5, what="five healthy targets")
-    assert requests.failures == []
+    traffic.assert_none_failed()
     assert {task["taskArn"] for task in stack.tasks()} == before
 
 
@@ -68,9 +67,9 @@ def test_a_killed_envoy_comes_back_with_the_same_configuration(stack):
     until(
         lambda: [pid for pid in stack.processes("_bin/envoy") if pid != envoy] and answers(stack), what="another Envoy"
     )
-    with Requests(stack.address) as requests:
-        until(lambda: requests.count > 600, what="600 requests")
-    assert requests.failures == []
+    with stack.traffic() as traffic:
+        traffic.wait_for(600)
+    traffic.assert_none_failed()
 
 
 def test_everything_is_killed_at_once_and_comes_back(stack):

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.end_to_end.stack import CLUSTER, Requests, until
+from tests.end_to_end.stack import CLUSTER, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
 
@@ -53,19 +53,18 @@ def test_up_again_changes_nothing(stack):
 
 
 def test_a_good_deployment_loses_no_request(stack):
-    with Requests(stack.address) as requests:
+    with stack.traffic() as traffic:
         said = deploy(stack, "good-1")
-    assert requests.failures == []
-    assert requests.count > 300
+    traffic.assert_none_failed(at_least=300)
     assert versions(stack) == {"good-1": 40}
     assert "is marked good" in said
 
 
 def test_a_broken_deployment_is_rolled_back_and_says_why_and_loses_no_request(stack):
     deploy(stack, "good-2")
-    with Requests(stack.address) as requests:
+    with stack.traffic() as traffic:
         said = deploy(stack, "broken", "--set", "api:TASKMANAGER_FAULTS=crash_at_start", code=4)
-    assert requests.failures == []
+    traffic.assert_none_failed()
     assert versions(stack) == {"good-2": 40}
     for part in (
         "failed and was rolled back",
@@ -80,9 +79,9 @@ def test_a_broken_deployment_is_rolled_back_and_says_why_and_loses_no_request(st
 
 def test_a_version_that_never_gets_healthy_is_rolled_back(stack):
     deploy(stack, "good-3")
-    with Requests(stack.address) as requests:
+    with stack.traffic() as traffic:
         said = deploy(stack, "sick", "--set", "api:TASKMANAGER_FAULTS=unhealthy_after=0", code=4)
-    assert requests.failures == []
+    traffic.assert_none_failed()
     assert versions(stack) == {"good-3": 40}
     assert "health check" in said
 
@@ -90,20 +89,20 @@ def test_a_version_that_never_gets_healthy_is_rolled_back(stack):
 def test_rollback_goes_to_the_last_known_good_and_loses_no_request(stack):
     deploy(stack, "known-good")
     deploy(stack, "wrong")
-    with Requests(stack.address) as requests:
+    with stack.traffic() as traffic:
         stack.run("rollback", "api", "--yes")
-    assert requests.failures == []
+    traffic.assert_none_failed()
     assert versions(stack) == {"known-good": 40}
 
 
 def test_scaling_in_and_out_loses_no_request(stack):
     ecs = stack.client("ecs")
-    with Requests(stack.address) as requests:
+    with stack.traffic() as traffic:
         for count in (2, 5):
             ecs.update_service(cluster=CLUSTER, service="taskmanager-api", desiredCount=count)
             until(lambda count=count: is_steady(stack, count), what=f"{count} tasks")
             until(lambda count=count: healthy_targets(stack) == count, what=f"{count} healthy targets")
-    assert requests.failures == []
+    traffic.assert_none_failed()
 
 
 def healthy_targets(stack):
@@ -115,9 +114,9 @@ def healthy_targets(stack):
 
 def test_a_task_that_ignores_sigterm_is_killed_and_the_deployment_succeeds(stack):
     deploy(stack, "stubborn", "--set", "api:TASKMANAGER_FAULTS=ignore_sigterm")
-    with Requests(stack.address) as requests:
+    with stack.traffic() as traffic:
         deploy(stack, "good-4")
-    assert requests.failures == []
+    traffic.assert_none_failed()
     stopped = [t for t in stack.tasks(status="STOPPED") if t["containers"][0].get("exitCode") == 137]
     assert len(stopped) >= 5
 
