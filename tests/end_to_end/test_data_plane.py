@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def names(port, count=40):
-    seen = Counter()
+    seen: Counter[str] = Counter()
     for _ in range(count):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
             seen[answer.read().decode()] += 1

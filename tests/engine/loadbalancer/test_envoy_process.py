@@ -43,6 +43,7 @@ async def abandoned(folder, *parts):
     await plane.open()
     await plane.apply(a_configuration(*parts))
     await plane.stats()
+    assert plane._watch is not None
     plane._watch.cancel()
     await asyncio.gather(plane._watch, return_exceptions=True)
     ABANDONED.append(plane)
