@@ -82,7 +82,8 @@ class EngineProcess:
 
     def client(self, service: str) -> Any:
         """boto3's client, as anybody would make it."""
-        return boto3.client(  # type: ignore[call-overload]
+        session: Any = boto3
+        return session.client(
             service,
             endpoint_url=f"http://{HOST}:{self.port}",
             region_name="us-east-1",

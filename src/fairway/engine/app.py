@@ -16,7 +16,7 @@ from fairway.clock import LiveClock, continue_epochs, monotonic, wall_now
 from fairway.engine.api.application import Application
 from fairway.engine.api.dispatch import Dispatcher
 from fairway.engine.control.task_lifecycle import resume
-from fairway.engine.loadbalancer.envoy import EnvoyDataPlane
+from fairway.engine.loadbalancer.choice import choose_data_plane
 from fairway.engine.loops.balancing import Balancing
 from fairway.engine.loops.containers import Containers
 from fairway.engine.loops.driver import Driver
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fairway.engine.directory import DataDirectory
-    from fairway.engine.loadbalancer.protocol import DataPlane
     from fairway.engine.loops.kernel import Fact
     from fairway.engine.runtime.protocol import Runtime
 
@@ -80,7 +79,7 @@ class Engine:
         self.ids = RandomIds()
         self.kernel = Kernel(self.store, self.clock, learn=self._learn, wake=self.driver.wake, fail=self.driver.fail)
         self.runtime: Runtime = self._make_runtime()
-        self.plane: DataPlane = EnvoyDataPlane(directory.balancer)
+        self.plane = choose_data_plane(directory.balancer)
         self.balancing = Balancing(self.store, self.plane, emit=self.kernel.emit, now=self.clock.now, rate=self._rate)
         self._containers = Containers(
             self.store,
