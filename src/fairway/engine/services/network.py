@@ -9,7 +9,7 @@ from fairway.engine.model.vault import Subnet, subnet_row_key
 from fairway.engine.store.schema import LOAD_BALANCERS, REVISIONS, SERVICES, SUBNETS, TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from fairway.engine.store.store import Store
 
@@ -46,6 +46,15 @@ def seed_network(store: Store) -> None:
 def subnets_of(store: Store, region: str) -> list[Subnet]:
     """The subnets of a region; one that nobody has changed has the default network."""
     return store.find(SUBNETS, "region", region) or list(default_subnets(region))
+
+
+def addresses_in_use(store: Store, region: str) -> Callable[[str], set[str]]:
+    """A function that tells the addresses of the living tasks in a subnet of the region."""
+
+    def taken(subnet_id: str) -> set[str]:
+        return {task.private_ip for task in store.find(TASKS, "subnet", f"{region}|{subnet_id}")}
+
+    return taken
 
 
 def replace_subnets(store: Store, region: str, subnets: Sequence[Subnet]) -> None:
