@@ -156,7 +156,6 @@ class Passive:
         for service in self._used:
             backends = _backends(service)
             for account in list(backends):
-                backends[account].reset()
                 backends[account].clear()
         self._used.clear()
 
