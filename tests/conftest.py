@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -94,7 +95,7 @@ def engine(tmp_path_factory):
 # -- a small project ---------------------------------------------------------------------------------------------------
 
 
-def a_definition(family: str, **container: object) -> dict[str, object]:
+def a_definition(family: str, **container: object) -> dict[str, Any]:
     return {
         "family": family,
         "networkMode": "awsvpc",
@@ -108,7 +109,7 @@ def a_definition(family: str, **container: object) -> dict[str, object]:
     }
 
 
-def a_service(name: str, desired: int = 2) -> dict[str, object]:
+def a_service(name: str, desired: int = 2) -> dict[str, Any]:
     return {
         "serviceName": name,
         "desiredCount": desired,
@@ -132,15 +133,15 @@ class ProjectFolder:
     def write(self, name: str, document: object) -> None:
         (self.root / "deploy" / name).write_text(json.dumps(document, indent=2))
 
-    def read(self, name: str) -> dict[str, object]:
-        document: dict[str, object] = json.loads((self.root / "deploy" / name).read_text())
+    def read(self, name: str) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads((self.root / "deploy" / name).read_text())
         return document
 
     def label(self, key: str, **labels: str) -> None:
         """How the containers of a service behave from the next deployment on."""
         document = self.read(f"{key}.task.json")
         named = {f"fairway.sim.{name}": value for name, value in labels.items()}
-        document["containerDefinitions"][0]["dockerLabels"] = named  # type: ignore[index]
+        document["containerDefinitions"][0]["dockerLabels"] = named
         self.write(f"{key}.task.json", document)
 
 

@@ -128,7 +128,7 @@ def test_a_newer_deployment_of_somebody_else_ends_ours(project, fairway, ecs):
     timer.join()
     assert code == 7
     assert f"superseded by {project.cluster}-api:1 (v1)" in out
-    assert "started by arn:aws:iam::123456789012:" in out
+    assert "started by" in out
     assert "fairway:verdict" not in tags_of(ecs, f"{project.cluster}-api:2"), "nothing was proved"
 
 

@@ -11,6 +11,7 @@ UNTAGGED = BackTo(a_definition(1, version="v1"))
 STAND_IN = BackTo(a_definition(1, version="v1"), is_stand_in=True)
 BAD_STAND_IN = BackTo(a_definition(1, version="v1", verdict="bad"), is_stand_in=True)
 NEWER = Newer("theirs", "shop-api:3 (v3)", "arn:aws:iam::123456789012:user/eve")
+OLD = Newer("theirs", "shop-api:1", "arn:aws:iam::123456789012:user/eve", is_fresh=False)
 ANONYMOUS = Newer("theirs", "shop-api:3", None)
 FAILED = a_rollout(state="FAILED")
 
@@ -34,7 +35,8 @@ FAILED = a_rollout(state="FAILED")
         pytest.param("STOPPED", {}, "not_rolled_back", 5, "bad", "nothing was rolled back", id="failed, and the breaker does not roll back"),
         pytest.param("STOPPED", {"newer": NEWER}, "superseded", 7, None, "superseded by shop-api:3 (v3) (service deployment theirs), started by arn:aws:iam::123456789012:user/eve", id="stopped by a newer deployment"),
         pytest.param("IN_PROGRESS", {"newer": NEWER}, "superseded", 7, None, "superseded by", id="overtaken while under way"),
-        pytest.param("STOP_REQUESTED", {"newer": ANONYMOUS}, "superseded", 7, None, "ECS does not say", id="overtaken by somebody unknown"),
+        pytest.param("STOP_REQUESTED", {"newer": ANONYMOUS}, "superseded", 7, None, "started by somebody whom ECS does not name", id="overtaken by somebody unknown"),
+        pytest.param("STOPPED", {"newer": OLD}, "superseded", 7, None, "(its revision was registered by arn:aws:iam::123456789012:user/eve)", id="overtaken by an old revision, whose author did not start it"),
         pytest.param("IN_PROGRESS", {"timed_out": "--timeout 5 is over"}, "handed_over", 6, None, "--timeout 5 is over; ECS goes on (IN_PROGRESS)", id="our time is over, and ECS goes on"),
         pytest.param("ROLLBACK_IN_PROGRESS", {"timed_out": "--timeout 5 is over"}, "handed_over", 6, None, "ECS goes on", id="our time is over during the rollback"),
         pytest.param("SUCCESSFUL", {"timed_out": "--timeout 5 is over"}, "succeeded", 0, "good", "SUCCESSFUL", id="it ended just in time"),

@@ -243,9 +243,10 @@ class _Up:
             url=f"{address}/version",
             rate=self._arguments.rate,
             seconds=None if endless else _SAMPLE_SECONDS,
-            connections=None,
+            connections=20,
             new_connections=False,
-            path=[],
+            path=None,
+            timeout=10.0,
         )
         code = load(wanted, self._out)
         if endless:

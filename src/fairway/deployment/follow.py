@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from fairway.aws.session import AwsError, CredentialsError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS: Final = 120.0
 """How long an AWS (or an engine) that does not answer is waited for."""
+_FRESH: Final = timedelta(minutes=10)
+"""A revision that is deployed so soon after it was registered was registered for that."""
 _ENDING_EARLY: Final = frozenset({"STOP_REQUESTED", "STOPPED"})
 
 
@@ -162,4 +165,6 @@ def newest_after(observer: Observer, record: ServiceDeployment) -> Newer | None:
     definition = observer.find_task_definition(arn) if arn else None
     if definition is None:
         return Newer(newest.id, short(arn or newest.target_revision.arn), None)
-    return Newer(newest.id, definition.label(), definition.by)
+    registered = definition.document.get("registeredAt")
+    is_fresh = registered is not None and newest.created_at - registered < _FRESH
+    return Newer(newest.id, definition.label(), definition.by, is_fresh=is_fresh)

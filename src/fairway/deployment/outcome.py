@@ -57,6 +57,18 @@ class Newer:
     id: str
     revision: str
     by: str | None
+    """Who registered its revision; None: ECS does not say."""
+    is_fresh: bool = True
+    """The revision was registered for it: whoever did that started it."""
+
+    def text(self) -> str:
+        """`superseded by X, started by Y`, as far as ECS tells: it keeps no record of who updates a service."""
+        text = f"superseded by {self.revision} (service deployment {self.id})"
+        if self.by is None:
+            return f"{text}, started by somebody whom ECS does not name"
+        if self.is_fresh:
+            return f"{text}, started by {self.by}"
+        return f"{text}, started by somebody whom ECS does not name (its revision was registered by {self.by})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +102,7 @@ def judge(
     if record.status == ROLLBACK_SUCCESSFUL:
         return _rolled_back(record, back_to)
     if newer is not None:
-        by = f"started by {newer.by}" if newer.by else "by whom, ECS does not say"
-        return Outcome(Ending.SUPERSEDED, f"superseded by {newer.revision} (service deployment {newer.id}), {by}")
+        return Outcome(Ending.SUPERSEDED, newer.text())
     if record.status == ROLLBACK_FAILED:
         return Outcome(Ending.NOT_ROLLED_BACK, f"ECS's rollback failed{_because(record)}", BAD)
     if record.status == STOPPED:

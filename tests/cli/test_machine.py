@@ -1,0 +1,122 @@
+"""env and doctor, and how quickly the command line answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fairway.cli import checkup
+from fairway.clock import monotonic
+
+SOURCE = Path(__file__).parent.parent.parent / "src"
+VERBS = ["deploy", "status", "watch", "why", "history", "rollback", "logs", "env", "doctor"]
+
+
+def test_env_is_what_a_shell_evaluates(fairway, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FAIRWAY_ENDPOINT", "http://127.0.0.1:21001")
+    code, out, _ = fairway("env")
+    assert code == 0
+    shell = f"{out}\nenv"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True, env={"AWS_PROFILE": "prod"})
+    variables = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:21001"
+    assert variables["FAIRWAY_ENDPOINT"] == "http://127.0.0.1:21001"
+    assert variables["AWS_REGION"] == "us-east-1"
+    assert variables["AWS_ACCESS_KEY_ID"]
+    assert "AWS_PROFILE" not in variables, "a profile would come before the keys"
+    _, undo, _ = fairway("env", "--unset")
+    done = subprocess.run(["sh", "-c", f"{out}\n{undo}\nenv"], capture_output=True, text=True, check=True, env={})
+    assert "AWS_ENDPOINT_URL" not in done.stdout
+    code, out, _ = fairway("env", "--json")
+    assert json.loads(out)["variables"]["AWS_SECRET_ACCESS_KEY"] == "local"
+
+
+def test_env_is_for_the_engine_alone(fairway, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = fairway("env", "--env", "production")
+    assert code == 2
+    assert "production is on AWS itself" in err
+
+
+@pytest.mark.slow
+def test_doctor_finds_an_engine_and_says_how_to_mend(fairway, engine, monkeypatch, tmp_path):
+    monkeypatch.setenv("FAIRWAY_PORT", str(engine.port))
+    code, out, _ = fairway("doctor", "--json", "--data", str(tmp_path / "data"))
+    found = {entry["check"]: entry for entry in map(json.loads, out.splitlines())}
+    assert code == (1 if any(entry["state"] == "broken" for entry in found.values()) else 0)
+    assert found["endpoint"]["text"].startswith(f"an engine answers at {engine.endpoint}")
+    assert {"python", "uv", "envoy", "valkey", "ports", "inotify", "cgroups", "user", "disk", "data"} <= set(found)
+    assert all(entry["mend"] for entry in found.values() if entry["state"] == "broken")
+    code, out, _ = fairway("doctor", "--data", str(tmp_path))
+    assert "python" in out
+
+
+def test_doctor_names_who_has_the_port(monkeypatch, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("FAIRWAY_PORT", str(port))
+        monkeypatch.setattr(checkup, "_asks_engine", lambda _port: None)
+        [endpoint] = [found for found in checkup._engine_and_ports() if found.check == "endpoint"]
+    assert endpoint.state == checkup.State.BROKEN
+    assert f"process {os.getpid()}" in endpoint.text
+    assert "--port N" in endpoint.mend
+
+
+def test_doctor_refuses_data_of_somebody_else(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "getuid", lambda: 4242)
+    found = checkup._data(tmp_path)
+    assert found.state == checkup.State.BROKEN
+    assert "chown" in found.mend
+
+
+def test_doctor_says_what_is_not_installed(monkeypatch):
+    monkeypatch.setattr(checkup, "_installed", lambda name: name != "msgspec")
+    [found] = checkup._engine_packages()
+    assert found.state == checkup.State.BROKEN
+    assert "msgspec" in found.text
+    monkeypatch.setattr(checkup, "_packaged", lambda _distribution, _program: None)
+    assert checkup._envoy().state == checkup.State.BROKEN
+    assert checkup._valkey().state == checkup.State.WARNING
+    broken = checkup._runs("envoy", ["/nonexistent/envoy", "--version"], "install it")
+    assert broken.state == checkup.State.BROKEN
+    assert broken.mend == "install it"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["--help"], *([verb, "--help"] for verb in VERBS), ["deploy", "--nonsense"]])
+def test_help_and_usage_errors_answer_at_once(words):
+    """A quarter of a second is promised; a busy machine gets the best of three."""
+    command = [sys.executable, "-m", "fairway.cli.main", *words]
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    times = []
+    for _ in range(3):
+        began = monotonic()
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        times.append(monotonic() - began)
+        assert done.returncode == (2 if "--nonsense" in words else 0), done.stderr
+    assert min(times) <= 0.25
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_loads_nothing_heavy_before_it_runs(verb):
+    code = (
+        "import sys; from fairway.cli.main import build_parser; build_parser(sys.argv[1]);"
+        "print(sorted({'boto3', 'botocore', 'rich', 'fairway.engine'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, verb],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+    )
+    assert done.stdout.strip() == "[]"

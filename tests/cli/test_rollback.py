@@ -1,0 +1,148 @@
+"""One word back, on an engine."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from fairway.aws import pace
+
+pytestmark = pytest.mark.slow
+
+
+def service_of(ecs, project, name="api"):
+    [service] = ecs.describe_services(cluster=project.cluster, services=[name])["services"]
+    return service
+
+
+def revision(service):
+    return int(service["taskDefinition"].rsplit(":", 1)[1])
+
+
+def verdict(ecs, reference):
+    tags = ecs.describe_task_definition(taskDefinition=reference, include=["TAGS"]).get("tags", ())
+    return {tag["key"]: tag["value"] for tag in tags}.get("fairway:verdict")
+
+
+def deploy(fairway, *versions):
+    for version in versions:
+        code, out, err = fairway("deploy", "api", "--tag", version)
+        assert code == 0, out + err
+
+
+def test_back_to_the_last_known_good_and_further_back_the_next_time(project, fairway, ecs):
+    deploy(fairway, "v1", "v2", "v3")
+    code, out, _ = fairway("rollback", "api", "--yes")
+    assert code == 0
+    family = f"{project.cluster}-api"
+    assert f"api: {family}:3 (v3) → {family}:2 (v2) (known good" in out
+    assert revision(service_of(ecs, project)) == 2
+    assert verdict(ecs, f"{family}:3") == "bad"
+    code, out, _ = fairway("rollback", "api", "--yes")
+    assert code == 0
+    assert revision(service_of(ecs, project)) == 1, "what was left is not chosen again"
+    code, _, err = fairway("rollback", "api", "--yes")
+    assert code == 2
+    assert "no revision but" in err
+
+
+def test_from_an_empty_checkout(project, fairway, ecs, engine, tmp_path_factory, monkeypatch):
+    deploy(fairway, "v1", "v2")
+    monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
+    monkeypatch.setenv("FAIRWAY_ENDPOINT", engine.endpoint)
+    code, out, err = fairway("rollback", f"{project.cluster}/api", "--yes", "--json")
+    assert code == 0, err
+    [event] = [json.loads(line) for line in out.splitlines() if '"rolled_back"' in line]
+    assert event["task_definition"].endswith(":1")
+    assert revision(service_of(ecs, project)) == 1
+    for verb in ("status", "why", "history", "watch", "logs"):
+        code, out, err = fairway(verb, f"{project.cluster}/api")
+        assert code == 0, err
+    monkeypatch.delenv("FAIRWAY_ENDPOINT")
+    code, out, err = fairway("status", f"{project.cluster}/api", "--env", "local", "--port", str(engine.port))
+    assert code == 0, err
+
+
+@pytest.mark.parametrize("named", ["1", "FAMILY:1", "v1"])
+def test_to_a_revision_of_ones_own_choice(project, fairway, ecs, named):
+    deploy(fairway, "v1", "v2")
+    code, out, err = fairway("rollback", "api", "--to", named.replace("FAMILY", f"{project.cluster}-api"), "--yes")
+    assert code == 0, out + err
+    assert revision(service_of(ecs, project)) == 1
+    code, _, err = fairway("rollback", "api", "--to", "99", "--yes")
+    assert code == 2
+    assert "has no revision 99" in err
+
+
+def test_a_running_deployment_is_stopped_when_it_came_from_the_known_good(project, fairway, ecs):
+    deploy(fairway, "v1")
+    project.label("api", start="300")
+    code, out, _ = fairway("deploy", "api", "--tag", "v2", "--timeout", "1s")
+    assert code == 6
+    code, out, _ = fairway("rollback", "api", "--yes")
+    assert code == 0, out
+    assert "ECS rolls the running deployment back" in out
+    records = ecs.list_service_deployments(cluster=project.cluster, service="api")["serviceDeployments"]
+    assert [record["status"] for record in records] == ["ROLLBACK_SUCCESSFUL", "SUCCESSFUL"]
+    assert revision(service_of(ecs, project)) == 1
+
+
+def test_a_running_deployment_is_overtaken_when_it_came_from_something_bad(project, fairway, ecs):
+    deploy(fairway, "v1", "v2")
+    ecs.tag_resource(
+        resourceArn=service_of(ecs, project)["taskDefinition"], tags=[{"key": "fairway:verdict", "value": "bad"}]
+    )
+    project.label("api", start="300")
+    assert fairway("deploy", "api", "--tag", "v3", "--timeout", "1s")[0] == 6
+    code, out, _ = fairway("rollback", "api", "--yes")
+    assert code == 0, out
+    assert "the service is updated" in out
+    assert revision(service_of(ecs, project)) == 1
+
+
+def test_one_word_takes_the_whole_release_back_in_reverse_order(project, fairway, ecs):
+    for version in ("v1", "v2"):
+        code, out, err = fairway("deploy", "--tag", version)
+        assert code == 0, out + err
+    code, out, _ = fairway("rollback", "--yes", "--json")
+    assert code == 0
+    back = [json.loads(line)["service"] for line in out.splitlines() if '"rolled_back"' in line]
+    assert back == ["api", "worker"]
+
+
+def test_without_verdicts_a_success_stands_in_and_is_called_unverified(project, fairway, ecs):
+    deploy(fairway, "v1", "v2")
+    family = f"{project.cluster}-api"
+    arns = ecs.list_task_definitions(familyPrefix=family)["taskDefinitionArns"]
+    for arn in arns:
+        ecs.untag_resource(resourceArn=arn, tagKeys=["fairway:verdict", "fairway:verified-at"])
+    code, out, _ = fairway("rollback", "api", "--yes")
+    assert code == 0
+    assert f"{family}:1 (v1) (unverified)" in out
+
+
+def test_nobody_to_ask_is_no_yes(project, fairway, ecs):
+    deploy(fairway, "v1", "v2")
+    code, _, err = fairway("rollback", "api")
+    assert code == 2
+    assert "add --yes" in err
+    assert revision(service_of(ecs, project)) == 2
+
+
+def test_an_interrupt_says_how_to_go_on(project, fairway, monkeypatch):
+    deploy(fairway, "v1")
+    project.label("api", start="300")
+    calls = threading.Event()
+
+    def interrupt(self):
+        if calls.is_set():
+            raise KeyboardInterrupt
+        calls.set()
+
+    monkeypatch.setattr(pace.Pace, "wait", interrupt)
+    code, _, err = fairway("deploy", "api", "--tag", "v2")
+    assert code == 130
+    assert "fairway watch api" in err
+    assert "fairway rollback api" in err
