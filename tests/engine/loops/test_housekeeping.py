@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import pytest
 from tests.engine.services.account import T0, Account, Refused
 
 from fairway.engine.loops.housekeeping import EVERY, Housekeeping
+from fairway.engine.model.service import ServiceStatus
+from fairway.engine.store.schema import REVISIONS, SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,3 +79,19 @@ def test_log_segments_go_after_their_groups_retention(account: Account, tmp_path
     assert not segment.exists()
     found = account("logs", "FilterLogEvents", logGroupName="g")["events"]
     assert [event["message"] for event in found] == ["new"]
+
+
+def test_a_deleted_service_is_forgotten_a_day_later(account: Account) -> None:
+    account("ecs", "CreateCluster")
+    account.definition()
+    arn = account.service(desiredCount=0)["serviceArn"]
+    account("ecs", "DeleteService", service="s")
+    with account.store.transaction() as tx:
+        service = account.store.get(SERVICES, arn)
+        assert service is not None
+        tx.put(SERVICES, replace(service, status=ServiceStatus.INACTIVE, deployments=()))
+    keeper(account, []).tidy(T0 + timedelta(hours=23))
+    assert account("ecs", "DescribeServices", services=["s"])["services"][0]["status"] == "INACTIVE"
+    keeper(account, []).tidy(T0 + timedelta(hours=25))
+    assert account("ecs", "DescribeServices", services=["s"])["failures"] == [{"arn": arn, "reason": "MISSING"}]
+    assert account.store.count(REVISIONS) == 0

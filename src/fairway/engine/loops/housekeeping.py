@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from fairway.engine.loops.services import forget_old_records
 from fairway.engine.model.cluster import TaskDefinitionStatus
+from fairway.engine.model.service import ServiceStatus
 from fairway.engine.services.ecs.task_definitions import is_used
 from fairway.engine.services.logs.groups import expire
-from fairway.engine.store.schema import SECRETS, SERVICES, TASK_DEFINITIONS
+from fairway.engine.store.schema import REVISIONS, SECRETS, SERVICE_EVENTS, SERVICES, TASK_DEFINITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from fairway.engine.store.store import Store
 
 EVERY: Final = timedelta(hours=1)
+DELETED_KEPT: Final = timedelta(days=1)
+"""Deleted services stay describable for a while, which AWS does not name."""
 
 
 class Housekeeping:
@@ -50,6 +53,7 @@ class Housekeeping:
         expire(self._store, self._host, now)
         for service in self._store.all(SERVICES):
             forget_old_records(self._store, service.arn, now)
+        self._forget_services(now)
         with self._store.transaction() as tx:
             for secret in self._store.all(SECRETS):
                 if secret.recovery_ends_at is not None and secret.recovery_ends_at <= now:
@@ -58,3 +62,15 @@ class Housekeeping:
                 going = definition.status is TaskDefinitionStatus.DELETE_IN_PROGRESS
                 if going and not is_used(self._store, definition):
                     tx.delete(TASK_DEFINITIONS, definition.arn)
+
+    def _forget_services(self, now: datetime) -> None:
+        with self._store.transaction() as tx:
+            for service in self._store.all(SERVICES):
+                gone = service.status is ServiceStatus.INACTIVE and service.deleted_at is not None
+                if not gone or now < (service.deleted_at or now) + DELETED_KEPT:
+                    continue
+                for event in self._store.find(SERVICE_EVENTS, "service", service.arn):
+                    tx.delete(SERVICE_EVENTS, event.id)
+                for revision in self._store.find(REVISIONS, "service", service.arn):
+                    tx.delete(REVISIONS, revision.arn)
+                tx.delete(SERVICES, service.arn)

@@ -58,11 +58,11 @@ def addresses_in_use(store: Store, region: str) -> Callable[[str], set[str]]:
 
 
 def replace_subnets(store: Store, region: str, subnets: Sequence[Subnet]) -> None:
-    """Make these the subnets of a region: EC2 has created or deleted some."""
+    """Make these the subnets of a region: EC2 has created or deleted some. What is in use stays in any case."""
     kept = {subnet.id for subnet in subnets}
     with store.transaction() as tx:
         for subnet in store.find(SUBNETS, "region", region):
-            if subnet.id not in kept:
+            if subnet.id not in kept and not is_in_use(store, region, subnet.id):
                 tx.delete(SUBNETS, subnet_row_key(subnet))
         for subnet in subnets:
             tx.put(SUBNETS, subnet)
