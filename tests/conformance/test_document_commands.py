@@ -38,8 +38,13 @@ def _aws_cli() -> str:
         return str(Path(chosen).parent)
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "fairway" / "awscli"
     if not (cache / "bin" / "aws").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(cache)], check=True)
-        subprocess.run([str(cache / "bin" / "pip"), "install", "-q", "awscli"], check=True)
+        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        if uv:  # needs no ensurepip, which some distributions leave out
+            subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(cache)], check=True)
+            subprocess.run([uv, "pip", "install", "-q", "--python", str(cache), "awscli"], check=True)
+        else:
+            subprocess.run([sys.executable, "-m", "venv", str(cache)], check=True)
+            subprocess.run([str(cache / "bin" / "pip"), "install", "-q", "awscli"], check=True)
     return str(cache / "bin")
 
 

@@ -40,11 +40,12 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]
         assert "Traceback" not in engine.log, engine.log
 
 
-def exchange(engine: EngineProcess, data: bytes) -> bytes:
+def exchange(engine: EngineProcess, data: bytes, *, half_close: bool = True) -> bytes:
     """Send raw bytes and read until the engine has answered or closed."""
     with socket.create_connection(("127.0.0.1", engine.port), timeout=NO_ANSWER_AFTER_SECONDS) as connection:
         connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
+        if half_close:
+            connection.shutdown(socket.SHUT_WR)
         chunks = []
         while chunk := connection.recv(65536):
             chunks.append(chunk)
@@ -59,7 +60,7 @@ def send(
         headers or {}
     )
     head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
-    answer = exchange(engine, head.encode("latin-1") + body)
+    answer = exchange(engine, head.encode("latin-1") + body, half_close=False)
     top, _, content = answer.partition(b"\r\n\r\n")
     status_line, *rest = top.decode("latin-1").split("\r\n")
     found = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
@@ -296,6 +297,37 @@ def _survives_query(hostile: EngineProcess, request_: tuple[str, str, Any]) -> N
     status, _, content = send(hostile, body, {"Content-Type": "application/x-www-form-urlencoded"})
     assert status == 200 or is_an_error_of_aws(status, content), (service, operation, request, content)
     assert b"InternalFailure" not in content, (service, operation, request)
+
+
+@pytest.mark.parametrize(
+    ("service", "body", "target"),
+    [
+        ("ec2", b"Action=CreateSubnet&Version=2016-11-15", None),
+        ("ec2", b"Action=CreateVpc&Version=2016-11-15&CidrBlock=everywhere", None),
+        ("ec2", b"Action=DescribeSubnets&Version=2016-11-15&Filter.1.Name=what&Filter.1.Value.1=x", None),
+        ("ec2", b"Action=Explode&Version=2016-11-15", None),
+        ("iam", b"Action=CreateRole&Version=2010-05-08", None),
+        ("iam", b"Action=GetRole&Version=2010-05-08&RoleName=" + b"x" * 1000, None),
+        ("sns", b"Action=Publish&Version=2010-03-31", None),
+        ("sns", b"Action=CreateTopic&Version=2010-03-31&Name=%00", None),
+        ("kms", b"{", "TrentService.CreateKey"),
+        ("kms", b"[]", "TrentService.Encrypt"),
+        ("kms", b'{"KeyId": 1}', "TrentService.DescribeKey"),
+        ("kms", b"{}", "TrentService.Explode"),
+        ("events", b'{"Name": []}', "AWSEvents.PutRule"),
+        ("events", b"\xff", "AWSEvents.PutRule"),
+    ],
+)
+def test_what_moto_stumbles_over(hostile: EngineProcess, service: str, body: bytes, target: str | None) -> None:
+    credential = (
+        f"AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
+    headers = {"Authorization": credential, "Content-Type": "application/x-www-form-urlencoded"}
+    if target is not None:
+        headers |= {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
+    status, _, content = send(hostile, body, headers)
+    assert status == 200 or is_an_error_of_aws(status, content), content
+    assert send(hostile, b"{}", {"X-Amz-Target": f"{ECS}.ListClusters"})[0] == 200
 
 
 @given(st.text(string.printable.replace("\r", "").replace("\n", ""), max_size=120))

@@ -20,6 +20,7 @@ from fairway.engine.loadbalancer.choice import choose_data_plane
 from fairway.engine.loops.balancing import Balancing
 from fairway.engine.loops.containers import Containers
 from fairway.engine.loops.driver import Driver
+from fairway.engine.loops.housekeeping import Housekeeping
 from fairway.engine.loops.kernel import Kernel
 from fairway.engine.loops.metadata import describe as describe_metadata
 from fairway.engine.loops.probing import Probing
@@ -101,6 +102,7 @@ class Engine:
         )
         for controller in (self._services, self._tasks, self._targets):
             self.kernel.add(controller)
+        self._housekeeping = Housekeeping(self.store, self, now=self.clock.now, call_at=self.kernel.call_at)
         self.passive = Passive(self.store, ACCOUNT, directory.root)
         self.application = Application(
             Dispatcher(OPERATION_TABLES),
@@ -123,6 +125,7 @@ class Engine:
         await self.runtime.open()
         await self.plane.open()
         await self._adopt()
+        self._housekeeping.begin()
         self._loops = [
             asyncio.create_task(self.driver.drive(self.kernel), name="kernel"),
             asyncio.create_task(self.balancing.run(), name="balancing"),
@@ -224,9 +227,11 @@ class Engine:
         seed_network(self.store)
         for task_id in tasks:
             self.runtime.release(task_id)
-        await self.passive.reset()
         for entry in self.directory.logs.iterdir():
             shutil.rmtree(entry, ignore_errors=True)
+        self._housekeeping.begin()
+        # last, since others may have their turn meanwhile: what they make belongs to the new world
+        await self.passive.reset()
 
     def metadata(self, container_id: str, path: str) -> dict[str, Any] | None:
         return describe_metadata(self.store, self.runtime.usage(), container_id, path)

@@ -243,8 +243,13 @@ def report(draft: Draft, bounds: Bounds) -> None:
     steady = (
         draft.service.primary.rollout is RolloutState.COMPLETED and not draft.starts and not draft.stops
     ) and _is_steady(draft)
-    if steady and not draft.service.steady:
+    told_at = draft.service.steady_told_at
+    if steady and (not draft.service.steady or told_at is None or draft.now >= told_at + STEADY_REPEAT):
         draft.closing_events.append("has reached a steady state.")
+        told_at = draft.now
+        draft.service = replace(draft.service, steady_told_at=told_at)
+    if steady and told_at is not None:
+        draft.ask_again(told_at + STEADY_REPEAT)
     if steady is not draft.service.steady:
         draft.service = replace(draft.service, steady=steady)
     stuck = _is_stuck(draft, bounds)

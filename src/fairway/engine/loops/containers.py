@@ -91,6 +91,13 @@ class Containers:
 
     def _prepare(self, task: Task) -> None:
         definition = self._definition(task)
+        if not task.private_ip:
+            text = (
+                "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment disabled in "
+                f"subnet '{task.subnet_id}': InsufficientFreeAddressesInSubnet"
+            )
+            self._emit(TaskPreparationFailed(task.id, text, self._now()))
+            return
         try:
             for document in definition.body["containerDefinitions"]:
                 self._secrets(document, task)

@@ -5,6 +5,7 @@ Source: the texts that ECS was seen to answer with, and the ECS API Reference fo
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.engine.services.ecs.fargate_sizes import cpu_units, is_size, memory_mib
@@ -47,6 +48,8 @@ WITHOUT_EFFECT: Final = (
 """What is kept and shown, and no runtime here does."""
 _RANGES: Final = {"interval": (5, 300), "timeout": (2, 60), "retries": (1, 10), "startPeriod": (0, 300)}
 _STOP_TIMEOUT: Final = (2, 120)
+_ROLE: Final = re.compile(r"(arn:aws[a-z-]*:iam::\d{12}:role/)?[\w+=,.@/-]+")
+"""A role's ARN or its name."""
 _PORTS: Final = range(1, 65536)
 
 
@@ -61,6 +64,9 @@ def check_task(request: Mapping[str, Any]) -> None:
         raise ClientException("Tags can not be empty.")
     if request.get("inferenceAccelerators"):
         raise ClientException("Unsupported field 'inferenceAccelerators'")
+    for member in ("taskRoleArn", "executionRoleArn"):
+        if request.get(member) and not _ROLE.fullmatch(request[member]):
+            raise ClientException("Role is not valid")
     containers = request["containerDefinitions"]
     if not containers:
         raise ClientException("Container list cannot be empty")

@@ -48,10 +48,11 @@ def list_service_deployments(ctx: Context, request: Request) -> Response:
 def _passes(record: ServiceDeployment, request: Mapping[str, Any]) -> bool:
     window = request.get("createdAt", {})
     after, before = window.get("after"), window.get("before")
+    created = round(record.created_at.timestamp(), 3)  # as it is shown: a client gives back what it saw
     return (
         (not request.get("status") or record.status in request["status"])
-        and (after is None or record.created_at >= after)
-        and (before is None or record.created_at <= before)
+        and (after is None or created >= round(after.timestamp(), 3))
+        and (before is None or created <= round(before.timestamp(), 3))
     )
 
 

@@ -71,6 +71,10 @@ _BOTH: Final = (
 def create_service(ctx: Context, request: Request) -> Response:
     """Create a service; its first deployment begins at once."""
     check_placement(request)
+    if request.get("role"):
+        raise InvalidParameterException(
+            "You cannot specify an IAM role for services that require a service linked role."
+        )
     cluster = need_cluster(ctx, request.get("cluster"))
     name = request["serviceName"]
     digest = hashlib.sha256(orjson.dumps(_without_token(request), option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -112,7 +116,6 @@ def create_service(ctx: Context, request: Request) -> Response:
         enable_ecs_managed_tags=request.get("enableECSManagedTags", False),
         propagate_tags=request.get("propagateTags", "NONE"),
         availability_zone_rebalancing=request.get("availabilityZoneRebalancing", "ENABLED"),
-        role_arn=request.get("role"),
         tags=read_tags(request),
         client_token=request.get("clientToken"),
         request_digest=digest,
@@ -231,6 +234,11 @@ def update_service(ctx: Context, request: Request) -> Response:
     if request.get("healthCheckGracePeriodSeconds") and not settings["load_balancers"]:
         raise InvalidParameterException(
             "Health check grace period is only valid for services configured to use load balancers"
+        )
+    if request.get("enableExecuteCommand") and not definition.body.get("taskRoleArn"):
+        raise InvalidParameterException(
+            "The service couldn't be updated because a valid taskRoleArn is not being used. Specify a valid task role in "
+            "your task definition and try again."
         )
     same = replace(current, task_definition_arn=definition.arn, **settings) == current
     needs = request.get("forceNewDeployment", False) or (

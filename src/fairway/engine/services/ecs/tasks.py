@@ -30,7 +30,7 @@ from fairway.engine.services.ecs.names import (
 )
 from fairway.engine.services.ecs.service_settings import need_fargate, read_network
 from fairway.engine.services.ecs.table import OPERATIONS
-from fairway.engine.services.network import subnets_of
+from fairway.engine.services.network import addresses_in_use, subnets_of
 from fairway.engine.store.schema import NOTES, TASKS, Note
 
 if TYPE_CHECKING:
@@ -167,6 +167,7 @@ def _new(
         network=network,
         subnets=[s for s in subnets_of(ctx.store, ctx.region) if s.id in network.subnets],
         existing=existing,
+        taken=addresses_in_use(ctx.store, ctx.region),
         group=group,
         launch_type=None if provider else "FARGATE",
         capacity_provider=provider,
