@@ -17,6 +17,7 @@ from fairway.engine.api.application import Application
 from fairway.engine.api.dispatch import Dispatcher
 from fairway.engine.control.task_lifecycle import resume
 from fairway.engine.loadbalancer.choice import choose_data_plane
+from fairway.engine.loadbalancer.reserved_ports import ReservedPorts
 from fairway.engine.loops.balancing import Balancing
 from fairway.engine.loops.containers import Containers
 from fairway.engine.loops.driver import Driver
@@ -114,6 +115,7 @@ class Engine:
             passive=self.passive.handle,
             account=ACCOUNT,
         )
+        self._ports = ReservedPorts()
         self._began = monotonic()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -122,6 +124,8 @@ class Engine:
     async def open(self) -> None:
         """Take up what an engine before us left, and begin to look after it."""
         seed_network(self.store)
+        for listener in self.store.all(LISTENERS):
+            self._ports.reserve(listener.host_port)
         await self.runtime.open()
         await self.plane.open()
         await self._adopt()
@@ -142,6 +146,7 @@ class Engine:
         await self._probing.close()
         await self.plane.close(leave_running=leave_running)
         await self.runtime.close(leave_running=leave_running)
+        self._ports.close()
         self.store.close()
 
     async def _adopt(self) -> None:
@@ -190,9 +195,10 @@ class Engine:
     def choose_listener_port(self, port: int) -> int:
         """The first free port from the wanted one on; ports of other listeners are not free, whether they are open or not."""
         taken = {listener.host_port for listener in self.store.all(LISTENERS)}
+        self._ports.keep_only(taken)
         wanted = _LISTENER_PORTS.get(port, port)
         for candidate in range(wanted, _HIGHEST_PORT + 1):
-            if candidate not in taken and is_free(candidate):
+            if candidate not in taken and is_free(candidate) and self._ports.reserve(candidate):
                 return candidate
         raise OSError(f"no port from {wanted} on is free")
 

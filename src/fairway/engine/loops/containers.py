@@ -111,6 +111,10 @@ class Containers:
         except (AwsFault, RuntimeRefusal) as refusal:
             self._emit(TaskPreparationFailed(task.id, str(refusal), self._now()))
             return
+        except OSError as error:
+            text = f"ResourceInitializationError: failed to set up the task's network: {error.strerror}"
+            self._emit(TaskPreparationFailed(task.id, text, self._now()))
+            return
         self._emit(TaskPrepared(task.id, ports, self._now()))
 
     def _secrets(self, document: Mapping[str, Any], task: Task) -> dict[str, str]:
