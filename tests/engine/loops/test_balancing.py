@@ -8,6 +8,7 @@ import os
 import signal
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from tests.engine.loadbalancer.backends import HOST, free_port, once
@@ -19,6 +20,7 @@ from fairway.engine.control.target_health import drain, new_target
 from fairway.engine.loadbalancer.envoy import EnvoyDataPlane
 from fairway.engine.loops.balancing import Balancing
 from fairway.engine.model.elb import HealthCheck, Listener, LoadBalancer, TargetGroup, TargetState
+from fairway.engine.services.elbv2.configuration import pool_key
 from fairway.engine.store.schema import LISTENERS, LOAD_BALANCERS, TABLES, TARGET_GROUPS, TARGETS
 from fairway.engine.store.store import Store
 
@@ -65,7 +67,8 @@ def a_target(backend, state=TargetState.HEALTHY, host=HOST):
 
 @contextlib.asynccontextmanager
 async def balanced(path, *targets, port):
-    store, facts = Store(TABLES), []
+    store = Store(TABLES)
+    facts: list[Any] = []
     put(store, (LOAD_BALANCERS, BALANCER), (TARGET_GROUPS, GROUP), (LISTENERS, a_listener(port)))
     put(store, *((TARGETS, target) for target in targets))
     plane = EnvoyDataPlane(path)
@@ -95,11 +98,12 @@ async def answers(port):
 
 async def test_a_draining_target_is_told_idle_soon_after_its_last_request(folder, a, b):  # noqa: F811
     port = free_port()
-    async with balanced(folder, a_target(a), a_target(b), port=port) as (store, _, plane, facts):
+    async with balanced(folder, a_target(a), a_target(b), port=port) as (store, loop, plane, facts):
         await until(lambda: answers(port))
         under_way = [asyncio.create_task(once(port, "/slow/30")) for _ in range(4)]
         await until(lambda: a.active and a.active + b.active == 4)
         put(store, (TARGETS, drain(a_target(a), NOW)))
+        await until(lambda: not loop._may_be_offered(pool_key(GROUP.arn), a.endpoint))
         for _ in range(20):
             assert (await once(port)).backend == "b"
         stats = await until(plane.stats)
