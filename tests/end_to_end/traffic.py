@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from fairway.load.tally import Failure
 
 
+def wait_for_an_answer(port: int, *, seconds: float = 20.0) -> None:
+    """The balancer begins to listen when its first target is registered, which takes a moment."""
+    deadline = monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5):
+                return
+        except OSError:
+            assert monotonic() < deadline, f"no answer within {seconds} s"
+        sleep(0.02)
+
+
 class Traffic:
     """Open-loop load on a port of this machine."""
 
@@ -34,21 +46,10 @@ class Traffic:
         self._thread = threading.Thread(target=self._run, name="traffic")
 
     def __enter__(self) -> Self:
-        self._wait_for_an_answer()
+        wait_for_an_answer(self.loads[0].plan.address.port)
         self._thread.start()
         self.wait_for(50)
         return self
-
-    def _wait_for_an_answer(self, seconds: float = 20.0) -> None:
-        """The balancer begins to listen when its first target is registered, which takes a moment."""
-        deadline = monotonic() + seconds
-        while True:
-            try:
-                with urllib.request.urlopen(str(self.loads[0].plan.address), timeout=5):
-                    return
-            except OSError:
-                assert monotonic() < deadline, f"no answer within {seconds} s"
-            sleep(0.02)
 
     def __exit__(self, *_: object) -> None:
         for load in self.loads:
