@@ -62,13 +62,23 @@ def make(root: Path, target: Path) -> None:
         shutil.rmtree(target, ignore_errors=True)
         venv.create(target, with_pip=True, symlinks=True)
         pinned = root / "scripts" / "uv-requirements.txt"
-        pip = [python, "-m", "pip", "--quiet", "install", "--no-deps", "--require-hashes", "-r", pinned]
+        pip: list[str | Path] = [
+            python,
+            "-m",
+            "pip",
+            "--quiet",
+            "install",
+            "--no-deps",
+            "--require-hashes",
+            "-r",
+            pinned,
+        ]
         subprocess.run(pip, check=True, env=environment)
     for setting, variable in INDEX_SETTINGS.items():
         value = pip_setting(python, setting)
         if value and variable not in environment:
             environment[variable] = value
-    uv = [target / "bin" / "uv", "pip"]
+    uv: list[str | Path] = [target / "bin" / "uv", "pip"]
     locked = root / "requirements.lock"
     subprocess.run(
         [
