@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from tests.end_to_end.stack import CLUSTER, until
 
+from fairway.clock import sleep
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
 
 
@@ -20,6 +22,18 @@ def get(stack, path="/version"):
     try:
         connection.request("GET", path)
         return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+
+
+def call(stack, method, path, document=None, token=None):
+    """A request of the API; its status and its document."""
+    connection = http.client.HTTPConnection(stack.address.removeprefix("http://"), timeout=10)
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        connection.request(method, path, None if document is None else json.dumps(document), headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
     finally:
         connection.close()
 
@@ -135,6 +149,24 @@ def test_a_task_that_leaks_is_killed_for_its_memory_and_replaced(stack):
     assert found[0]["containers"][0]["exitCode"] == 137
     assert found[0]["stopCode"] == "EssentialContainerExited"
     deploy(stack, "good-5")
+
+
+def test_the_worker_does_what_the_api_hands_it_while_both_are_deployed(stack):
+    person = {"email": "ada@example.com", "password": "correct horse battery"}
+    assert call(stack, "POST", "/users", person | {"name": "Ada"})[0] == 201
+    token = call(stack, "POST", "/login", person)[1]["access_token"]
+    _, project = call(stack, "POST", "/projects", {"name": "Engines"}, token)
+    deploying = stack.begin("deploy", "--tag", "both")
+    exports: list[str] = []
+    while deploying.poll() is None or len(exports) < 10:
+        status, export = call(stack, "POST", f"/projects/{project['id']}/export", token=token)
+        assert status == 202
+        exports.append(export["id"])
+        sleep(0.2)
+    said, _ = deploying.communicate()
+    assert deploying.returncode == 0, said
+    for export in exports:
+        until(lambda export=export: call(stack, "GET", f"/exports/{export}", token=token)[1]["state"] == "written")
 
 
 def test_every_log_line_of_a_task_arrives(stack):
