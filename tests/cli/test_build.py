@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from tests.engine.runtime.worlds import folder  # noqa: F401 - a fixture
+from tests.ports import free_port
 
 import fairway
 from fairway.cli.main import main
@@ -58,17 +58,6 @@ TASK = {
         }
     ],
 }
-
-
-def free_port() -> int:
-    for port in range(20010, 20090):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    pytest.fail("no port is free")
 
 
 class Engine:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.conformance.engine_process import free_port
 from tests.conformance.world import until
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.conformance.engine_process import SOURCE, EngineProcess, free_port, running_engine, start_engine
+from tests.conformance.engine_process import SOURCE, EngineProcess, running_engine, start_engine
 from tests.conformance.world import World, until
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
-from tests.engine.loadbalancer.backends import HOST, free_port
+from tests.engine.loadbalancer.backends import HOST
+from tests.ports import free_port
 
 from fairway.clock import monotonic, sleep
 from fairway.engine.loadbalancer.envoy_process import BOOTSTRAP_NAME, _running

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from tests.conftest import free_port
 from tests.end_to_end.traffic import Traffic
+from tests.ports import free_port
 
 from fairway.clock import monotonic, sleep
 

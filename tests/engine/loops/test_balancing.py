@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.engine.loadbalancer.backends import HOST, free_port, once
+from tests.engine.loadbalancer.backends import HOST, once
 from tests.engine.loadbalancer.conftest import a, b, folder  # noqa: F401 - fixtures
 from tests.engine.loadbalancer.waiting import until
+from tests.ports import free_port
 
 from fairway.clock import monotonic
 from fairway.engine.control.target_health import drain, new_target
