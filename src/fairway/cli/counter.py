@@ -1,67 +1,31 @@
-"""The request counter that `fairway load` keeps while it runs: read for the live view, never waited for."""
+"""The request counters that `fairway load` keeps while it runs: read for the live view, never waited for."""
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from fairway.clock import wall_now
+from fairway.load.published import folder, read_published
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from fairway.load.published import PublishedLoad
 
-_FRESH_SECONDS: Final = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """What `fairway load` counted up to now."""
-
-    address: str
-    rate: float
-    requests: int
-    failed: int
-    p95_ms: float
-
-    def text(self) -> str:
-        """`300 requests/s, 0 failed, p95 4 ms (http://127.0.0.1:8080)`."""
-        return f"{self.rate:.0f} requests/s, {self.failed} failed, p95 {self.p95_ms:.0f} ms ({self.address})"
+_NEW: Final = timedelta(seconds=3)
 
 
-def counter_folder() -> Path:
-    """Where `fairway load` of this user writes."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    return Path(base) / f"fairway-load-{os.getuid()}"
-
-
-def counters(folder: Path | None = None, now: datetime | None = None) -> list[Counter]:
-    """The counters that are less than three seconds old."""
-    return list(_fresh(folder or counter_folder(), now or wall_now()))
-
-
-def _fresh(folder: Path, now: datetime) -> Iterator[Counter]:
+def counters() -> list[PublishedLoad]:
+    """Of every load on this machine that counted within the last three seconds."""
     try:
-        files = sorted(folder.glob("*.json"))
+        ports = sorted(int(file.stem) for file in folder().glob("*.json") if file.stem.isdigit())
     except OSError:
-        return
-    for file in files:
-        try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-            at = datetime.fromisoformat(document["at"])
-            counter = Counter(
-                str(document["address"]),
-                float(document["rate"]),
-                int(document["requests"]),
-                int(document["failed"]),
-                float(document.get("p95_ms") or 0.0),
-            )
-            age = (now - at).total_seconds()
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if age <= _FRESH_SECONDS:
-            yield counter
+        return []
+    now = wall_now()
+    found = (read_published(port) for port in ports)
+    return [load for load in found if load is not None and now - load.at <= _NEW]
+
+
+def text(load: PublishedLoad) -> str:
+    """`300 requests/s, 0 failed, p95 4 ms (http://127.0.0.1:8080)`."""
+    slow = "" if load.p95_ms is None else f", p95 {load.p95_ms:.0f} ms"
+    return f"{load.rate:.0f} requests/s, {load.failed} failed{slow} ({load.address})"

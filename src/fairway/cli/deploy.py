@@ -131,7 +131,7 @@ class _Deploying:
 
     def _build(self, release: Release) -> None:
         """Locally, an image that the registry lacks is built first, and said so."""
-        if not self._place.environment.is_local:
+        if not self._place.environment.is_local or release.version is None:
             return
         from fairway.aws.images import missing_images  # noqa: PLC0415 - only what a verb needs is imported
 

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fairway.cli.counter import counters
+from fairway.cli.counter import counters, text
 from fairway.deployment.changes import is_bad_news, is_failure, label
 from fairway.observed import short
 
@@ -90,8 +90,7 @@ class LiveView:
         parts: list[RenderableType] = [Text(self._title, style="bold")]
         for picture in tuple(self._pictures.values()):
             parts += [Text(""), *draw(picture)]
-        for counter in counters():
-            parts.append(Text(f"\n{counter.text()}", style="red" if counter.failed else "green"))
+        parts += [Text(f"\n{text(load)}", style="red" if load.failed else "green") for load in counters()]
         return Group(*parts)
 
 
