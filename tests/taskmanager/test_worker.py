@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -113,7 +114,7 @@ def check_health(environment, worker_log, url, name="w1"):
     variables = {"ENVIRONMENT": "test", "CELERY_BROKER_URL": url, "HOSTNAME": name, "TMPDIR": str(worker_log.parent)}
     return subprocess.run(
         ["/bin/sh", "-c", health_command(environment)],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), **variables},
+        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(SOURCE), **variables},
         cwd=SOURCE,
         check=False,
         capture_output=True,
