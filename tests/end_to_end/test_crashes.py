@@ -80,3 +80,14 @@ def test_everything_is_killed_at_once_and_comes_back(stack):
     stack.run("engine", "start")
     until(lambda: is_steady(stack) and healthy_targets(stack) == 5, seconds=120, what="five healthy tasks")
     assert versions(stack) == version
+
+
+def test_stop_ends_what_a_killed_engine_left(stack):
+    version = versions(stack)
+    stack.kill_engine()
+    assert stack.processes("shim")
+    stack.run("engine", "stop")
+    assert not stack.processes("shim")
+    assert not stack.processes("_bin/envoy")
+    stack.run("up", "--detach")
+    assert versions(stack) == version

@@ -175,10 +175,14 @@ def stop(data: Path, *, leave_running: bool = False, tell: Callable[[str], None]
         EngineFailed: it does not end.
     """
     directory = DataDirectory(data)
+    if directory.holder() is None and not leave_running:
+        if not _has_leftovers(directory):
+            Stores(directory).stop()
+            return False
+        # the engine was killed, and what it looked after lives on: another one takes it up, and ends it in order
+        start(Launch(directory.root, _any_port()), tell=tell)
     holder = directory.holder()
     if holder is None:
-        if not leave_running:
-            Stores(directory).stop()
         return False
     tell(f"stopping the engine on port {holder.port}" + ("" if leave_running else " and its tasks"))
     with contextlib.suppress(ProcessLookupError):
@@ -194,3 +198,22 @@ def stop(data: Path, *, leave_running: bool = False, tell: Callable[[str], None]
     if not leave_running:
         Stores(directory).stop()
     return True
+
+
+def _has_leftovers(directory: DataDirectory) -> bool:
+    """A container or a data plane of a directory runs, though its engine does not."""
+    marks = (f"{directory.runtime}{os.sep}", f"{directory.balancer}{os.sep}")
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if any(word.startswith(marks) for word in words[1:]):
+                return True
+    return False
+
+
+def _any_port() -> int:
+    import socket  # noqa: PLC0415 - few calls need it
+
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
