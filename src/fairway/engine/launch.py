@@ -188,7 +188,7 @@ def stop(data: Path, *, leave_running: bool = False, tell: Callable[[str], None]
     with contextlib.suppress(ProcessLookupError):
         os.kill(holder.pid, signal.SIGUSR1 if leave_running else signal.SIGTERM)
     deadline = monotonic() + STOP_SECONDS
-    while directory.holder() is not None:
+    while directory.holder() is not None or _lives(holder.pid):
         if monotonic() > deadline:
             raise EngineFailed(
                 f"the engine (process {holder.pid}) has not ended within {STOP_SECONDS:.0f} s",
@@ -217,3 +217,11 @@ def _any_port() -> int:
     with contextlib.closing(socket.socket()) as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def _lives(pid: int) -> bool:
+    """The process has not ended; one that only waits for its parent has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] not in {"Z", "X"}
+    except OSError:
+        return False

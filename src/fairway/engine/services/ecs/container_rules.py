@@ -47,7 +47,8 @@ WITHOUT_EFFECT: Final = (
 )
 """What is kept and shown, and no runtime here does."""
 _RANGES: Final = {"interval": (5, 300), "timeout": (2, 60), "retries": (1, 10), "startPeriod": (0, 300)}
-_STOP_TIMEOUT: Final = (2, 120)
+_TIMEOUTS: Final = (2, 120)
+"""Seconds, on Fargate. Source: ECS API Reference, ContainerDefinition.startTimeout and stopTimeout."""
 _ROLE: Final = re.compile(r"(arn:aws[a-z-]*:iam::\d{12}:role/)?[\w+=,.@/-]+")
 """A role's ARN or its name."""
 _PORTS: Final = range(1, 65536)
@@ -117,9 +118,10 @@ def _check_container(container: Mapping[str, Any], request: Mapping[str, Any], *
         raise ClientException(
             "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'"
         )
-    stop_timeout = container.get("stopTimeout")
-    if fargate and stop_timeout is not None and not _STOP_TIMEOUT[0] <= stop_timeout <= _STOP_TIMEOUT[1]:
-        raise ClientException(f"The stopTimeout of container {name} must be between 2 and 120 seconds.")
+    for member in ("startTimeout", "stopTimeout"):
+        seconds = container.get(member)
+        if fargate and seconds is not None and not _TIMEOUTS[0] <= seconds <= _TIMEOUTS[1]:
+            raise ClientException(f"The {member} of container {name} must be between 2 and 120 seconds.")
     _check_logs(container, request, fargate=fargate)
 
 
