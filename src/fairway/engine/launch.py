@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import importlib.util
 import json
 import os
 import signal
@@ -26,6 +27,8 @@ HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 180.0
 _POLL_SECONDS: Final = 0.05
+_NEEDED: Final = ("msgspec", "orjson", "uvicorn")
+"""Packages of the extra `engine`, without which nothing starts."""
 _ANSWER_SECONDS: Final = 5.0
 
 
@@ -122,6 +125,11 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
         UsageError: the port is taken, or the data directory cannot be used.
         EngineFailed: it ended at once; with the last lines of its log.
     """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"the engine is not installed: {', '.join(missing)} cannot be found", hint='pip install "fairway[engine]"'
+        )
     directory = DataDirectory(launch.data)
     directory.prepare()
     holder = directory.holder()
