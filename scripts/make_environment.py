@@ -15,7 +15,13 @@ import sys
 import venv
 from pathlib import Path
 
-INDEX_SETTINGS = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "find-links": "UV_FIND_LINKS"}
+INDEX_SETTINGS = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "cert": "SSL_CERT_FILE",
+    "trusted-host": "UV_INSECURE_HOST",
+}
 """pip's setting -> the variable by which uv takes the same."""
 
 
@@ -62,13 +68,23 @@ def make(root: Path, target: Path) -> None:
         shutil.rmtree(target, ignore_errors=True)
         venv.create(target, with_pip=True, symlinks=True)
         pinned = root / "scripts" / "uv-requirements.txt"
-        pip = [python, "-m", "pip", "--quiet", "install", "--no-deps", "--require-hashes", "-r", pinned]
+        pip: list[str | Path] = [
+            python,
+            "-m",
+            "pip",
+            "--quiet",
+            "install",
+            "--no-deps",
+            "--require-hashes",
+            "-r",
+            pinned,
+        ]
         subprocess.run(pip, check=True, env=environment)
     for setting, variable in INDEX_SETTINGS.items():
         value = pip_setting(python, setting)
         if value and variable not in environment:
             environment[variable] = value
-    uv = [target / "bin" / "uv", "pip"]
+    uv: list[str | Path] = [target / "bin" / "uv", "pip"]
     locked = root / "requirements.lock"
     subprocess.run(
         [

@@ -7,7 +7,6 @@ import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from typing import Any
 
 import boto3
 import pytest
+from tests.ports import free_port
 
 from fairway.cli.main import main
 
-PORTS = range(21000, 21500)
 SPEED = 25
 SUBNETS = ["subnet-0fa1000000000000a", "subnet-0fa1000000000000b"]
 GROUP = "sg-0fa10000000000000"
@@ -35,20 +34,6 @@ class RunningEngine:
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-
-def free_port() -> int:
-    """A port of the tests' range that nobody has; workers of one run begin apart."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0)
-    start = (os.getpid() + worker * 37) % len(PORTS)
-    for offset in range(len(PORTS)):
-        port = PORTS[(start + offset) % len(PORTS)]
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
-    raise AssertionError("no port is free")
 
 
 def read_line(process: subprocess.Popen[str], seconds: float) -> str:

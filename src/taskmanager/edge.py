@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import structlog
+from starlette.exceptions import HTTPException
 
 from taskmanager.logs import request_id
 from taskmanager.problem_answers import problem_response
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
 """Asked by machines about this process: not counted, not disturbed by faults, not logged."""
 QUIET: Final = PROBES | {"/version"}
-_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _LARGEST_BODY: Final = 1_000_000
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
 log = structlog.stdlib.get_logger("taskmanager.requests")
 
@@ -104,10 +105,8 @@ class Edge:
             await self._misbehave()
             if path == "/version":
                 await _send(sender, 200, self._version, b"application/json")
-            elif _is_too_large(scope):
-                await problem_response(413, "body-too-large", f"at most {_LARGEST_BODY} bytes")(scope, receive, sender)
             else:
-                await self._app(scope, receive, sender)
+                await self._app(scope, _limited(receive), sender)
         except Exception as error:  # the outermost layer: nobody else can answer
             log.exception("the request failed", method=scope["method"], path=path, error=type(error).__name__)
             if sender.status is None:
@@ -170,11 +169,19 @@ def _id_of(scope: Scope) -> str:
     return os.urandom(8).hex()
 
 
-def _is_too_large(scope: Scope) -> bool:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return not value.isdigit() or int(value) > _LARGEST_BODY
-    return False
+def _limited(receive: Receive) -> Receive:
+    """Receives a body up to its limit, whatever size it says it has."""
+    received = 0
+
+    async def receive_some() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > _LARGEST_BODY:
+            raise HTTPException(413, f"a body has at most {_LARGEST_BODY} bytes")
+        return message
+
+    return receive_some
 
 
 def _route_of(scope: Scope) -> str:

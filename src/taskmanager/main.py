@@ -70,7 +70,13 @@ def create_app(settings: Settings, lifetime: Lifetime | None = None) -> Edge:
         await database.close()
 
     # the interactive pages of documentation load scripts from elsewhere: only the description is served
-    app = FastAPI(title="Task Management System", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="Task Management System",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
     app.state.services = services
     app.state.version = settings.app_version
     install_problem_handlers(app)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fastapi import FastAPI, Request
+
+# not from the phrases: those change with the version of Python
+_CODES: Final = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -60,7 +63,7 @@ async def _invalid(_: Request, error: Exception) -> ProblemResponse:
 
 async def _http(_: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)
-    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    code = _CODES.get(error.status_code, f"http-{error.status_code}")
     return problem_response(error.status_code, code, str(error.detail), headers=error.headers)
 
 

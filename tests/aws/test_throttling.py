@@ -14,7 +14,7 @@ import threading
 import time
 
 import pytest
-from tests.conftest import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 THROTTLED = json.dumps({"__type": "ThrottlingException", "message": "Rate exceeded"}).encode()

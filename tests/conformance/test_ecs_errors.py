@@ -234,6 +234,9 @@ REGISTER = [
         "EphemeralStorage size should be at most 200",
         id="201 GiB",
     ),
+    pytest.param(
+        fargate(taskRoleArn="arn:aws:iam::1:role/x"), CLIENT, "Role is not valid", id="a role's ARN that is none"
+    ),
     pytest.param(fargate(tags=[]), CLIENT, "Tags can not be empty.", id="an empty list of tags"),
 ]
 
@@ -340,6 +343,12 @@ SERVICE = [
         PARAMETER,
         "loadBalancerName and targetGroupArn cannot both be specified",
         id="classic and target group",
+    ),
+    pytest.param(
+        {"role": ROLE},
+        PARAMETER,
+        "You cannot specify an IAM role for services that require a service linked role.",
+        id="an IAM role",
     ),
     pytest.param({"taskDefinition": "nothing:1"}, CLIENT, "TaskDefinition not found.", id="unknown task definition"),
     pytest.param(
@@ -472,6 +481,20 @@ def test_an_inactive_revision_can_be_used_no_more(world: World) -> None:
     members = {"cluster": cluster, "taskDefinition": definition, "networkConfiguration": world.network}
     assert refusal(world.ecs.run_task, **members) == (PARAMETER, "TaskDefinition is inactive")
     world.ecs.update_service(cluster=cluster, service=name, desiredCount=1)
+
+
+def test_execute_command_needs_a_task_role(world: World) -> None:
+    cluster = world.cluster()
+    name = world.service(cluster, world.task_definition(), 0)
+    text = (
+        "The service couldn't be updated because a valid taskRoleArn is not being used. Specify a valid task role in your "
+        "task definition and try again."
+    )
+    update = {"cluster": cluster, "service": name, "enableExecuteCommand": True}
+    assert refusal(world.ecs.update_service, **update) == (PARAMETER, text)
+    with_role = world.task_definition(taskRoleArn=ROLE)
+    shown = world.ecs.update_service(taskDefinition=with_role, **update)["service"]
+    assert shown["enableExecuteCommand"]
 
 
 def test_unknown_things(world: World) -> None:

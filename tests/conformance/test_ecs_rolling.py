@@ -398,3 +398,44 @@ def test_a_service_of_nobody_completes_at_once(world: World) -> None:
     shown = world.until_steady(cluster, service)
     assert shown["deployments"][0]["rolloutState"] == "COMPLETED"
     world.ecs.get_waiter("services_stable").wait(cluster=cluster, services=[service], WaiterConfig={"Delay": 1})
+
+
+def test_service_deployments_are_filtered_and_paged(world: World) -> None:
+    cluster = world.cluster()
+    service = world.service(cluster, world.task_definition(), 0)
+    for _ in range(3):
+        world.until_steady(cluster, service)
+        world.ecs.update_service(cluster=cluster, service=service, forceNewDeployment=True)
+    world.until_steady(cluster, service)
+
+    def listed(**filters: Any) -> list[Any]:
+        found = world.ecs.list_service_deployments(cluster=cluster, service=service, **filters)["serviceDeployments"]
+        return [record["createdAt"] for record in found]
+
+    moments = listed()
+    assert moments == sorted(moments, reverse=True)
+    assert len(moments) == 4
+    assert listed(status=["SUCCESSFUL"]) == moments
+    assert listed(status=["IN_PROGRESS", "PENDING"]) == []
+    assert listed(createdAt={"after": moments[1]}) == moments[:2]
+    assert listed(createdAt={"before": moments[1]}) == moments[1:]
+    first = world.ecs.list_service_deployments(cluster=cluster, service=service, maxResults=3)
+    rest = world.ecs.list_service_deployments(cluster=cluster, service=service, nextToken=first["nextToken"])
+    assert (len(first["serviceDeployments"]), len(rest["serviceDeployments"])) == (3, 1)
+    unknown = "arn:aws:ecs:us-east-1:123456789012:service-deployment/c/s/x"
+    answer = world.ecs.describe_service_deployments(serviceDeploymentArns=[unknown])
+    assert answer["failures"] == [{"arn": unknown, "reason": "MISSING"}]
+
+
+def test_tasks_that_cannot_start_trip_the_breaker_in_its_first_stage(world: World) -> None:
+    cluster = world.cluster()
+    definition = world.task_definition(world.sim("app", {"start": "nonsense"}))
+    service = world.service(cluster, definition, 1, deploymentConfiguration=NO_ROLLBACK)
+
+    def failed() -> bool:
+        return bool(world.describe(cluster, service)["deployments"][0]["rolloutState"] == "FAILED")
+
+    until("the breaker trips on tasks that cannot start", failed, seconds=60)
+    stopped = world.tasks(cluster, serviceName=service, desiredStatus="STOPPED")
+    assert {task["stopCode"] for task in stopped} == {"TaskFailedToStart"}
+    assert all(task["stoppedReason"].startswith("CannotStartContainerError: ") for task in stopped)

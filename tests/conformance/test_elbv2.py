@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.conformance.engine_process import free_port
 from tests.conformance.world import until
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,7 +184,7 @@ def test_stickiness_https_and_other_conditions_are_refused_by_name(world: World,
     assert (code, "HTTPS" in text) == ("ValidationError", True)
     source = [{"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/8"]}}]
     rule = {"ListenerArn": listener, "Priority": 1, "Actions": [action]}
-    assert "source-ip" in refusal(world.elb.create_rule, Conditions=source, **rule)[1]
+    assert "SourceIpConfig" in refusal(world.elb.create_rule, Conditions=source, **rule)[1]
     forward = {
         "Type": "forward",
         "ForwardConfig": {

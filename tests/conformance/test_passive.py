@@ -90,6 +90,22 @@ def test_subnets_that_a_client_creates_take_tasks_and_load_balancers(world: Worl
         world.run(cluster, world.task_definition(), networkConfiguration=network)
 
 
+def test_tasks_do_not_share_addresses_and_do_not_start_without_one(world: World) -> None:
+    vpc = world.ec2.create_vpc(CidrBlock="10.78.0.0/16")["Vpc"]["VpcId"]
+    subnet = world.ec2.create_subnet(VpcId=vpc, CidrBlock="10.78.0.0/28", AvailabilityZone="us-east-1a")["Subnet"]
+    network = {"awsvpcConfiguration": {"subnets": [subnet["SubnetId"]]}}
+    cluster, definition = world.cluster(), world.task_definition()
+    tasks = world.run(cluster, definition, networkConfiguration=network, count=4)
+    tasks += world.run(cluster, world.task_definition(), networkConfiguration=network, count=7)
+    shown = [world.until_status(cluster, task["taskArn"], "RUNNING") for task in tasks]
+    addresses = {task["containers"][0]["networkInterfaces"][0]["privateIpv4Address"] for task in shown}
+    assert len(addresses) == 11, "16 less the five that AWS keeps"
+    last = world.run(cluster, definition, networkConfiguration=network)[0]["taskArn"]
+    ended = world.until_status(cluster, last, "STOPPED")
+    assert ended["stopCode"] == "TaskFailedToStart"
+    assert "InsufficientFreeAddressesInSubnet" in ended["stoppedReason"]
+
+
 def test_what_moto_does_not_have_is_an_error_of_aws(world: World, simulated: None) -> None:
     with pytest.raises(ClientError) as caught:
         world.ec2.create_verified_access_endpoint(VerifiedAccessGroupId="x", EndpointType="rds", AttachmentType="vpc")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,14 +18,15 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def stores(tmp_path):
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)  # pytest's own folders are closed to the store's user
-    directory = DataDirectory(tmp_path / "data")
+def stores():
+    folder = Path(tempfile.mkdtemp(prefix="fairway-"))  # pytest's own folders are closed to the store's user
+    folder.chmod(0o755)
+    directory = DataDirectory(folder / "data")
     directory.prepare()
     made = Stores(directory)
     yield made
     made.stop()
+    shutil.rmtree(folder)
 
 
 def test_valkey_keeps_port_password_and_data(stores):

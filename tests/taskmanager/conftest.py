@@ -6,7 +6,8 @@ import shutil
 
 import httpx
 import pytest
-from tests.taskmanager.processes import KEY, Process, free_port
+from tests.ports import free_port
+from tests.taskmanager.processes import KEY, Process
 
 from taskmanager.db import Database
 from taskmanager.main import create_app

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,17 +12,6 @@ from pathlib import Path
 
 KEY = "a signing key of more than thirty-two characters"
 SOURCE = Path(__file__).parents[2] / "src"
-PORTS = range(20510, 20990)
-
-
-def free_port():
-    for port in PORTS:
-        with socket.socket() as candidate:
-            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                candidate.bind(("127.0.0.1", port))
-                return port
-    raise AssertionError("no port is free")
 
 
 class Process:

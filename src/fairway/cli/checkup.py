@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _LEAST_PYTHON: Final = (3, 11)
-_LEAST_INSTANCES: Final = 256
+_LEAST_INSTANCES: Final = 128
 _LEAST_WATCHES: Final = 8192
 _LEAST_FREE_MIB: Final = 2048
 _LEAST_FILES: Final = 1024
@@ -287,13 +287,11 @@ def _inotify() -> Finding:
     if instances is None or watches is None:
         return Finding("inotify", State.FINE, "this system has no such limits")
     text = f"{instances} instances, {watches} watches"
-    if instances < _LEAST_INSTANCES or watches < _LEAST_WATCHES:
-        return Finding(
-            "inotify",
-            State.WARNING,
-            f"{text}: Envoy takes one for each target group, so that about {instances} are possible",
-            f"sysctl -w fs.inotify.max_user_instances={_LEAST_INSTANCES * 2} fs.inotify.max_user_watches=65536",
-        )
+    least = {"max_user_instances": (instances, _LEAST_INSTANCES), "max_user_watches": (watches, _LEAST_WATCHES)}
+    low = [f"fs.inotify.{name}={wanted}" for name, (value, wanted) in least.items() if value < wanted]
+    if low:
+        few = f"{text}: Envoy takes one for each target group, so that about {instances} are possible"
+        return Finding("inotify", State.WARNING, few, f"sysctl -w {' '.join(low)}")
     return Finding("inotify", State.FINE, text)
 
 

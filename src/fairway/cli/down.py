@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     stopped = stop(data, tell=out.note) if data.exists() else False
     purged = bool(arguments.purge and data.exists())
     if purged:
-        for folder in (directory.runtime, directory.images, directory.stores):
+        for folder in (directory.runtime / "scratch", directory.images, directory.stores):
             purge(folder)
         shutil.rmtree(data)
     out.document({"stopped": stopped, "purged": purged, "data": str(data)})

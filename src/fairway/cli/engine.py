@@ -71,22 +71,46 @@ def chosen_port() -> int:
     return int(text)
 
 
-def chosen_data(data: Path | None) -> Path:
-    """The data directory: as said, else that of the engine on the chosen port, else the default."""
+def new_data(data: Path | None) -> Path:
+    """The data directory of an engine that is to be started: as said, else the default."""
     from fairway.engine.directory import default_directory  # noqa: PLC0415 - not for --help
+
+    return (data or default_directory()).absolute()
+
+
+def chosen_data(data: Path | None) -> Path:
+    """The data directory of the engine that is meant: as said, else that of the engine on the port that was named, else the default.
+
+    Raises:
+        NoEngine: a port was named, and no engine answers there, or another than the one over the directory that was named.
+    """
+    from fairway.engine.directory import DATA_VARIABLE, DataDirectory  # noqa: PLC0415 - not for --help
     from fairway.engine.launch import ask  # noqa: PLC0415
 
-    if data is not None:
-        return data
-    health = ask(chosen_port()) if "FAIRWAY_PORT" in os.environ else None
-    return default_directory() if health is None else Path(health["data"])
+    named = data is not None or bool(os.environ.get(DATA_VARIABLE))
+    directory = new_data(data)
+    if "FAIRWAY_PORT" not in os.environ:
+        return directory
+    port = chosen_port()
+    if named:
+        holder = DataDirectory(directory).holder()
+        if holder is not None and holder.port != port:
+            raise NoEngine(
+                f"the engine over {directory} is on port {holder.port}, not on {port}",
+                hint=f"leave --port (or FAIRWAY_PORT) out, or name that one: --port {holder.port}",
+            )
+        return directory
+    health = ask(port)
+    if health is None:
+        raise NoEngine(f"no engine answers on port {port}", hint="name its data directory if it has ended: --data DIR")
+    return Path(health["data"])
 
 
 def _start(arguments: argparse.Namespace, out: Output) -> int:
     from fairway.engine import launch  # noqa: PLC0415
 
     wanted = launch.Launch(
-        data=chosen_data(arguments.data).absolute(),
+        data=new_data(arguments.data),
         port=chosen_port(),
         runtime=arguments.runtime or "process",
         speed=arguments.speed or 1.0,
@@ -145,7 +169,8 @@ def _restart(arguments: argparse.Namespace, out: Output) -> int:
 def _ready(health: dict[str, Any], out: Output) -> int:
     out.document(health)
     out.text(f"the engine answers on http://127.0.0.1:{health['port']}")
-    out.text('  eval "$(fairway env)"   for the AWS CLI and SDKs')
+    port = "" if health["port"] == DEFAULT_PORT else f" --port {health['port']}"
+    out.text(f'  eval "$(fairway env{port})"   for the AWS CLI and SDKs')
     return 0
 
 
@@ -168,10 +193,15 @@ def _status(arguments: argparse.Namespace, out: Output) -> int:
     return 0
 
 
-def _reset(_: argparse.Namespace, out: Output) -> int:
+def _reset(arguments: argparse.Namespace, out: Output) -> int:
+    from fairway.engine.directory import DataDirectory  # noqa: PLC0415
     from fairway.engine.launch import ask  # noqa: PLC0415
 
-    port = chosen_port()
+    data = chosen_data(arguments.data)
+    holder = DataDirectory(data).holder()
+    if holder is None:
+        raise NoEngine(f"no engine runs over {data}", hint="fairway engine start")
+    port = holder.port
     if ask(port, "POST", "/_fairway/reset") is None:
         raise NoEngine(f"no engine answers on port {port}", hint="fairway engine start")
     out.document({"reset": True})

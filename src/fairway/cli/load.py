@@ -127,7 +127,7 @@ async def _send(load: Load, out: Output) -> Summary:
     def report(second: Summary) -> None:
         total = load.summary()
         publisher.publish(second, total)
-        out.text(_line(second, total))
+        out.counter(_line(second, total))
         out.event("second", **second.document(), total_requests=total.requests, total_failed=total.failed)
 
     try:
@@ -161,6 +161,8 @@ def _conclude(load: Load, total: Summary, out: Output) -> None:
         {"at": f.at.isoformat(), "path": f.path, "kind": f.kind, "detail": f.detail, "new_connection": f.new_connection}
         for f in load.failures
     ]
+    if out.is_terminal:
+        out.text()  # the counter stands there
     out.event("summary", address=str(load.plan.address), **total.document(), first_failures=failures)
     word = "failed" if not total.failed else out.paint("failed", "red")
     out.text(f"{total.requests:,} requests in {total.seconds:.1f} s, {total.failed:,} {word}, {_latencies(total)}")

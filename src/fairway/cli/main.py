@@ -122,6 +122,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if verb not in VERBS:
             raise UsageError(f"there is no verb {verb!r}", hint=_near(verb))
         arguments = build_parser(verb).parse_args(rest)
+        if arguments.port is not None and arguments.env not in {None, "local"}:
+            raise UsageError(
+                f"--port is the local engine's, and {arguments.env} is on AWS itself", hint="leave --port out"
+            )
         if arguments.port is not None:
             os.environ["FAIRWAY_PORT"] = str(arguments.port)
         if arguments.port is not None or "FAIRWAY_PORT" in os.environ:

@@ -44,6 +44,13 @@ class Output:
         if not self.as_json:
             print(line, file=self._stream, flush=True)
 
+    def counter(self, line: str) -> None:
+        """A line that is drawn over by the next one on a terminal, and stands elsewhere; `text()` begins a new one."""
+        if self.is_terminal:
+            print(f"\r\x1b[2K{line}", end="", file=self._stream, flush=True)
+        else:
+            self.text(line)
+
     def event(self, kind: str, **fields: Any) -> None:
         """A line for programs; nothing without --json."""
         if self.as_json:

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fairway.cli.engine import chosen_data, chosen_port
+from fairway.cli.engine import chosen_port, new_data
 from fairway.clock import monotonic, sleep
 from fairway.errors import DeploymentFailed, FairwayError, UsageError
 
@@ -97,7 +97,12 @@ class _Up:
 
         port = chosen_port()
         health = ask(port)
-        data = Path(health["data"]) if health is not None else chosen_data(self._arguments.data).absolute()
+        if health is not None and health["runtime"] != "process":
+            raise UsageError(
+                f"the engine on port {port} has the {health['runtime']} runtime, on which nothing really runs",
+                hint=f"end it (fairway engine stop), or bring up another beside it: --port {port + 1} --data DIR",
+            )
+        data = Path(health["data"]) if health is not None else new_data(self._arguments.data)
         self._announce(data, port, running=health is not None)
         if health is None:
             start(Launch(data, port, speed=self._arguments.speed), tell=self._step)
@@ -107,12 +112,13 @@ class _Up:
 
     def _announce(self, data: Path, port: int, *, running: bool) -> None:
         out = self._out
-        out.text(f"{self._project.name} on this machine. No AWS credentials are used, and nothing leaves 127.0.0.1.")
+        out.text(f"{self._project.name} on this machine. No AWS credentials are used, and AWS is not spoken to.")
         out.text(f"  writes     {data}")
         out.text(
             f"  ports      {port} (the engine), 8080 or the next free (load balancer), 20000-29999 (tasks), 6390 or next (Valkey)"
         )
-        out.text("  downloads  what the images need, from your Python package index, once (about 40 MB)")
+        if not (data / "images").exists():
+            out.text("  downloads  what the images need, from your Python package index, once (about 40 MB)")
         if os.geteuid() != 0:
             out.text("  note       tasks run as you, since only root can give them users of their own")
         out.event("starting", data=str(data), port=port, running=running)
@@ -243,9 +249,10 @@ class _Up:
             url=f"{address}/version",
             rate=self._arguments.rate,
             seconds=None if endless else _SAMPLE_SECONDS,
-            connections=None,
+            connections=20,
             new_connections=False,
-            path=[],
+            path=None,
+            timeout=10.0,
         )
         code = load(wanted, self._out)
         if endless:

@@ -121,7 +121,7 @@ def find_environment(name: str | None) -> Environment:
 def _region() -> str:
     import boto3  # noqa: PLC0415 - heavy: only where AWS is spoken to
 
-    region = boto3.Session().region_name
+    region = os.environ.get("AWS_REGION") or boto3.Session().region_name
     if region is None:
         raise UsageError(
             "no region is known, and there is no fairway.toml here",

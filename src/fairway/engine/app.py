@@ -16,10 +16,12 @@ from fairway.clock import LiveClock, continue_epochs, monotonic, wall_now
 from fairway.engine.api.application import Application
 from fairway.engine.api.dispatch import Dispatcher
 from fairway.engine.control.task_lifecycle import resume
-from fairway.engine.loadbalancer.envoy import EnvoyDataPlane
+from fairway.engine.loadbalancer.choice import choose_data_plane
+from fairway.engine.loadbalancer.reserved_ports import ReservedPorts
 from fairway.engine.loops.balancing import Balancing
 from fairway.engine.loops.containers import Containers
 from fairway.engine.loops.driver import Driver
+from fairway.engine.loops.housekeeping import Housekeeping
 from fairway.engine.loops.kernel import Kernel
 from fairway.engine.loops.metadata import describe as describe_metadata
 from fairway.engine.loops.probing import Probing
@@ -45,7 +47,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fairway.engine.directory import DataDirectory
-    from fairway.engine.loadbalancer.protocol import DataPlane
     from fairway.engine.loops.kernel import Fact
     from fairway.engine.runtime.protocol import Runtime
 
@@ -80,7 +81,7 @@ class Engine:
         self.ids = RandomIds()
         self.kernel = Kernel(self.store, self.clock, learn=self._learn, wake=self.driver.wake, fail=self.driver.fail)
         self.runtime: Runtime = self._make_runtime()
-        self.plane: DataPlane = EnvoyDataPlane(directory.balancer)
+        self.plane = choose_data_plane(directory.balancer)
         self.balancing = Balancing(self.store, self.plane, emit=self.kernel.emit, now=self.clock.now, rate=self._rate)
         self._containers = Containers(
             self.store,
@@ -102,6 +103,7 @@ class Engine:
         )
         for controller in (self._services, self._tasks, self._targets):
             self.kernel.add(controller)
+        self._housekeeping = Housekeeping(self.store, self, now=self.clock.now, call_at=self.kernel.call_at)
         self.passive = Passive(self.store, ACCOUNT, directory.root)
         self.application = Application(
             Dispatcher(OPERATION_TABLES),
@@ -113,6 +115,7 @@ class Engine:
             passive=self.passive.handle,
             account=ACCOUNT,
         )
+        self._ports = ReservedPorts()
         self._began = monotonic()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -121,9 +124,12 @@ class Engine:
     async def open(self) -> None:
         """Take up what an engine before us left, and begin to look after it."""
         seed_network(self.store)
+        for listener in self.store.all(LISTENERS):
+            self._ports.reserve(listener.host_port)
         await self.runtime.open()
         await self.plane.open()
         await self._adopt()
+        self._housekeeping.begin()
         self._loops = [
             asyncio.create_task(self.driver.drive(self.kernel), name="kernel"),
             asyncio.create_task(self.balancing.run(), name="balancing"),
@@ -140,6 +146,7 @@ class Engine:
         await self._probing.close()
         await self.plane.close(leave_running=leave_running)
         await self.runtime.close(leave_running=leave_running)
+        self._ports.close()
         self.store.close()
 
     async def _adopt(self) -> None:
@@ -188,9 +195,10 @@ class Engine:
     def choose_listener_port(self, port: int) -> int:
         """The first free port from the wanted one on; ports of other listeners are not free, whether they are open or not."""
         taken = {listener.host_port for listener in self.store.all(LISTENERS)}
+        self._ports.keep_only(taken)
         wanted = _LISTENER_PORTS.get(port, port)
         for candidate in range(wanted, _HIGHEST_PORT + 1):
-            if candidate not in taken and is_free(candidate):
+            if candidate not in taken and is_free(candidate) and self._ports.reserve(candidate):
                 return candidate
         raise OSError(f"no port from {wanted} on is free")
 
@@ -225,9 +233,11 @@ class Engine:
         seed_network(self.store)
         for task_id in tasks:
             self.runtime.release(task_id)
-        await self.passive.reset()
         for entry in self.directory.logs.iterdir():
             shutil.rmtree(entry, ignore_errors=True)
+        self._housekeeping.begin()
+        # last, since others may have their turn meanwhile: what they make belongs to the new world
+        await self.passive.reset()
 
     def metadata(self, container_id: str, path: str) -> dict[str, Any] | None:
         return describe_metadata(self.store, self.runtime.usage(), container_id, path)

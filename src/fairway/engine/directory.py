@@ -24,11 +24,12 @@ from fairway.errors import UsageError
 
 _PRIVATE: Final = 0o700
 _SECRET_FILE: Final = 0o600
+DATA_VARIABLE: Final = "FAIRWAY_DATA"
 
 
 def default_directory() -> Path:
     """`$FAIRWAY_DATA`, else `fairway` in the user's data folder (`$XDG_DATA_HOME`)."""
-    chosen = os.environ.get("FAIRWAY_DATA")
+    chosen = os.environ.get(DATA_VARIABLE)
     if chosen:
         return Path(chosen)
     base = os.environ.get("XDG_DATA_HOME")

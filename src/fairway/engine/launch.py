@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import importlib.util
 import json
 import os
 import signal
@@ -26,6 +27,8 @@ HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 180.0
 _POLL_SECONDS: Final = 0.05
+_NEEDED: Final = ("msgspec", "orjson", "uvicorn")
+"""Packages of the extra `engine`, without which nothing starts."""
 _ANSWER_SECONDS: Final = 5.0
 
 
@@ -122,6 +125,11 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
         UsageError: the port is taken, or the data directory cannot be used.
         EngineFailed: it ended at once; with the last lines of its log.
     """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"the engine is not installed: {', '.join(missing)} cannot be found", hint='pip install "fairway[engine]"'
+        )
     directory = DataDirectory(launch.data)
     directory.prepare()
     holder = directory.holder()
@@ -175,16 +183,20 @@ def stop(data: Path, *, leave_running: bool = False, tell: Callable[[str], None]
         EngineFailed: it does not end.
     """
     directory = DataDirectory(data)
+    if directory.holder() is None and not leave_running:
+        if not _has_leftovers(directory):
+            Stores(directory).stop()
+            return False
+        # the engine was killed, and what it looked after lives on: another one takes it up, and ends it in order
+        start(Launch(directory.root, _any_port()), tell=tell)
     holder = directory.holder()
     if holder is None:
-        if not leave_running:
-            Stores(directory).stop()
         return False
     tell(f"stopping the engine on port {holder.port}" + ("" if leave_running else " and its tasks"))
     with contextlib.suppress(ProcessLookupError):
         os.kill(holder.pid, signal.SIGUSR1 if leave_running else signal.SIGTERM)
     deadline = monotonic() + STOP_SECONDS
-    while directory.holder() is not None:
+    while directory.holder() is not None or _lives(holder.pid):
         if monotonic() > deadline:
             raise EngineFailed(
                 f"the engine (process {holder.pid}) has not ended within {STOP_SECONDS:.0f} s",
@@ -194,3 +206,30 @@ def stop(data: Path, *, leave_running: bool = False, tell: Callable[[str], None]
     if not leave_running:
         Stores(directory).stop()
     return True
+
+
+def _has_leftovers(directory: DataDirectory) -> bool:
+    """A container or a data plane of a directory runs, though its engine does not."""
+    marks = (f"{directory.runtime}{os.sep}", f"{directory.balancer}{os.sep}")
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if any(word.startswith(marks) for word in words[1:]):
+                return True
+    return False
+
+
+def _any_port() -> int:
+    import socket  # noqa: PLC0415 - few calls need it
+
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _lives(pid: int) -> bool:
+    """The process has not ended; one that only waits for its parent has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] not in {"Z", "X"}
+    except OSError:
+        return False

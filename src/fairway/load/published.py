@@ -81,6 +81,7 @@ class Publisher:
         if self._is_ours:
             with contextlib.suppress(OSError):
                 self._path.unlink()
+                self._path.parent.rmdir()  # unless another load is counted there
 
 
 def read_published(port: int) -> PublishedLoad | None:

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from tests.engine.control.builders import a_task
 
-from fairway.engine.control.placement import choose_provider, choose_subnet, free_address
+from fairway.engine.control.placement import choose_place, choose_provider, free_address
 from fairway.engine.model.cluster import StrategyItem
 from fairway.engine.model.vault import Subnet
 
@@ -23,6 +23,7 @@ from fairway.engine.model.vault import Subnet
             [("FARGATE", 0, 1), ("FARGATE_SPOT", 1, 0)], 5, (1, 4), id="weight 0 places nothing beyond its base"
         ),
         pytest.param([("FARGATE_SPOT", 1, 0)], 3, (0, 3), id="one provider takes all"),
+        pytest.param([("FARGATE", 0, 1)], 3, (3, 0), id="one provider takes all, without a weight too"),
     ],
 )
 def test_a_strategy_really_distributes(strategy, tasks, expected):
@@ -35,24 +36,35 @@ def test_a_strategy_really_distributes(strategy, tasks, expected):
 
 def test_all_weights_zero_is_refused():
     with pytest.raises(ValueError, match="weight greater than zero"):
-        choose_provider([StrategyItem("FARGATE", 0, 0)], {})
+        choose_provider([StrategyItem("FARGATE", 0, 0), StrategyItem("FARGATE_SPOT", 0, 0)], {})
 
 
 A = Subnet("subnet-a", "us-east-1", "vpc-1", "us-east-1a", "10.0.0.0/28")
 B = Subnet("subnet-b", "us-east-1", "vpc-1", "us-east-1b", "10.0.0.16/28")
 
 
+def nobody(subnet_id: str) -> set[str]:
+    return set()
+
+
 def test_a_task_goes_to_the_zone_with_the_fewest():
-    assert choose_subnet([A, B], []) is A
-    assert choose_subnet([A, B], [a_task(2)]) is B, "task 2 is in us-east-1a"
+    assert choose_place([A, B], [], nobody, 0) == (A, "10.0.0.4")
+    assert choose_place([A, B], [a_task(2)], nobody, 0) == (B, "10.0.0.20"), "task 2 is in us-east-1a"
+
+
+def test_a_full_subnet_is_passed_over_and_full_ones_give_no_address():
+    every = {f"10.0.0.{n}" for n in range(32)}
+    assert choose_place([A, B], [], lambda subnet: every if subnet == A.id else set(), 0) == (B, "10.0.0.20")
+    assert choose_place([A, B], [], lambda _: every, 0) == (A, "")
 
 
 def test_addresses_stay_within_the_subnet_and_are_not_given_twice():
     taken: set[str] = set()
     for _ in range(11):
-        taken.add(free_address(B, taken, 12345))
+        address = free_address(B, taken, 12345)
+        assert address is not None
+        taken.add(address)
     assert len(taken) == 11
     assert "10.0.0.16" not in taken
     assert "10.0.0.31" not in taken
-    with pytest.raises(ValueError, match="no free address"):
-        free_address(B, taken, 0)
+    assert free_address(B, taken, 0) is None

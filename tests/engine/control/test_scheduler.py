@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -232,3 +233,14 @@ def test_scale_in_keeps_the_zones_balanced():
 def test_new_tasks_in_their_grace_period_do_not_release_old_ones():
     view = a_service(tasks=(*many(a_task, 4, OLD), *many(unchecked, 4, NEW, 41)), grace_seconds=600)
     assert reconcile(view, T0).stops == ()
+
+
+def test_the_steady_state_is_told_again_after_six_hours():
+    first = reconcile(steady((a_task(1), a_task(2))), T0)
+    assert first.closing_events == ("has reached a steady state.",)
+    assert first.next_check == T0 + timedelta(hours=6)
+    view = replace(steady((a_task(1), a_task(2))), service=first.service)
+    assert reconcile(view, T0 + timedelta(hours=5)).closing_events == ()
+    again = reconcile(view, T0 + timedelta(hours=6))
+    assert again.closing_events == ("has reached a steady state.",)
+    assert again.next_check == T0 + timedelta(hours=12)

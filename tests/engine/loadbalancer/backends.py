@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
-import os
-import socket
-from contextlib import closing
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
+
+from tests.ports import free_port
 
 from fairway.engine.loadbalancer.protocol import Endpoint
 
 HOST = "127.0.0.1"
-_FIRST, _LAST = 22000, 22999
-_ports = itertools.count(os.getpid() % (_LAST - _FIRST))
-
-
-def free_port() -> int:
-    """A port on which nothing listens; not given twice by this process in a while."""
-    for offset in _ports:
-        port = _FIRST + offset % (_LAST - _FIRST)
-        with closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")
 
 
 class Backend:

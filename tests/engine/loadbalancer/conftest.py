@@ -9,8 +9,9 @@ import pytest
 from tests.engine.loadbalancer.backends import Backend
 
 from fairway.engine.loadbalancer.envoy import EnvoyDataPlane
+from fairway.engine.loadbalancer.fallback import FallbackDataPlane
 
-PLANES = {"envoy": EnvoyDataPlane}
+PLANES = {"envoy": EnvoyDataPlane, "fallback": FallbackDataPlane}
 
 
 @pytest.fixture(params=sorted(PLANES))

@@ -9,9 +9,10 @@ from collections import Counter
 from contextlib import closing
 
 import pytest
-from tests.engine.loadbalancer.backends import HOST, Backend, Client, free_port, once
+from tests.engine.loadbalancer.backends import HOST, Backend, Client, once
 from tests.engine.loadbalancer.configurations import KEY, a_configuration, a_listener, a_pool
 from tests.engine.loadbalancer.waiting import until
+from tests.ports import free_port
 
 from fairway.engine.loadbalancer.protocol import Endpoint, EndpointState, FixedResponse, Forward, Match, Pool, Redirect
 
@@ -155,7 +156,7 @@ async def test_the_least_busy_target_is_asked(plane, a, b):
     slow = []
     for number in range(1, 5):
         slow.append(asyncio.create_task(once(port, "/slow/30")))
-        await until(lambda wanted=number: bool(a.active + b.active == wanted))  # type: ignore[misc]
+        await until(lambda: a.active + b.active, number.__eq__)
     shares = a.active, b.active
     for backend in (a, b):
         backend.release.set()
@@ -372,7 +373,8 @@ async def test_a_draining_target_finishes_what_it_has_and_gets_nothing_new(plane
     await until(lambda: a.active)
     await serve(plane, listener, a_pool("tg-a", b, draining=(a,)))
     assert {(await once(port)).backend for _ in range(10)} == {"b"}
-    assert (await plane.stats()).pools["tg-a"].active_requests == {a.endpoint: 1, b.endpoint: 0}
+    expected = {a.endpoint: 1, b.endpoint: 0}
+    await until(plane.stats, lambda s: s.pools["tg-a"].active_requests == expected)
     a.release.set()
     assert (await slow).body == b"a"
     await until(plane.stats, lambda s: s.pools["tg-a"].active_requests[a.endpoint] == 0)

@@ -8,10 +8,11 @@ import signal
 import stat
 
 import pytest
-from tests.engine.loadbalancer.backends import Client, free_port, once
+from tests.engine.loadbalancer.backends import Client, once
 from tests.engine.loadbalancer.configurations import a_configuration, a_listener, a_pool
 from tests.engine.loadbalancer.conftest import opened
 from tests.engine.loadbalancer.waiting import until
+from tests.ports import free_port
 
 from fairway.engine.loadbalancer import envoy as module
 from fairway.engine.loadbalancer.envoy import EnvoyDataPlane

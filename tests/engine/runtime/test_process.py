@@ -317,7 +317,7 @@ async def test_a_health_command_that_hangs_is_killed_with_all_that_it_started(wo
 
 
 async def test_a_killed_shim_takes_its_container_along_and_the_engine_notices_at_once(world):
-    world.runtime.start(world.spec(APP, "import os, time; os.fork(); print('up'); time.sleep(300)"))
+    world.runtime.start(world.spec(APP, "import os, time; os.fork(); os.write(1, b'up\\n'); time.sleep(300)"))
     await until(lambda: len(world.lines()) == 2)
     os.kill(shim_of(pid_of(world)), signal.SIGKILL)
     exited = await world.fact(ContainerExited, APP, within=3)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
+import signal
 import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ from fairway.engine.runtime.images import Image, ImageConfig, ImageStore, digest
 from fairway.engine.runtime.interpreters import find_interpreter
 from fairway.engine.runtime.process import ProcessRuntime
 from fairway.engine.runtime.protocol import ContainerRef, ContainerSpec
+from fairway.engine.runtime.shim_link import SHIM
 from fairway.engine.runtime.users import NOBODY, Identity
 
 if TYPE_CHECKING:
@@ -38,7 +41,17 @@ def folder() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="fairway-test-"))
     path.chmod(0o755)
     yield path
+    kill_shims(path)
     shutil.rmtree(path, ignore_errors=True)
+
+
+def kill_shims(below: Path) -> None:
+    """What a failed test left running."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            if any(word.startswith(os.fsencode(below) + b"/") for word in words) and str(SHIM).encode() in words:
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def make_image(store: ImageStore, config: ImageConfig | None = None, **files: str) -> Image:
@@ -132,3 +145,5 @@ async def a_world(folder: Path, kind: type[World] = World, **options: Any) -> As
     await world.runtime.open()
     yield world
     await world.runtime.close(leave_running=False)
+    if isinstance(world.runtime, ProcessRuntime):
+        world.runtime._launcher.close()  # also what a runtime that left its containers running left for the next one

@@ -43,7 +43,7 @@ def test_a_draining_service_holds_its_name(account: Account) -> None:
             id="another network",
         ),
         pytest.param({"deploymentConfiguration": {"maximumPercent": 150}}, False, id="percentages"),
-        pytest.param({"enableExecuteCommand": True}, False, id="enableExecuteCommand"),
+        pytest.param({"enableExecuteCommand": False}, False, id="enableExecuteCommand"),
         pytest.param({"propagateTags": "SERVICE"}, False, id="propagateTags"),
         pytest.param({"availabilityZoneRebalancing": "DISABLED"}, False, id="availabilityZoneRebalancing"),
         pytest.param(

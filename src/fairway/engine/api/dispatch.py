@@ -147,6 +147,10 @@ def as_fault(service: str, operation: str, error: Exception) -> AwsFault:
             return Fault(VALIDATION_CODES[service], str(error))
         case StoreUnavailable():
             return ServiceUnavailable(f"{error}; nothing was changed")
+        case OSError():
+            # a full disk, or a folder that is gone: the machine's trouble, which the text says all about
+            log.error("%s %s: %s", service, operation, error)
+            return ServiceUnavailable(f"the engine's files cannot be used: {error.strerror or error}")
         case RecursionError():
             return Fault("SerializationException", "the request is nested too deep")
         case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE: Final = b"text/xml"
 MOST_PARAMETERS: Final = 10_000
+_INDEX: Final = re.compile(r"[0-9]{1,9}")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
 
 
 class MalformedForm(Exception):
@@ -67,7 +70,7 @@ def _value(node: Any, shape: Shape) -> Any:
         case "boolean":
             return {"true": True, "false": False}.get(str(node).lower(), node)
         case "integer" | "long":
-            return int(node) if isinstance(node, str) and node.lstrip("-").isdigit() else node
+            return int(node) if isinstance(node, str) and _INTEGER.fullmatch(node) else node
         case "float" | "double":
             try:
                 return float(node)
@@ -97,8 +100,9 @@ def _members(node: dict[str, Any], shape: Any) -> dict[str, Any]:
 def _numbered(node: Any) -> list[Any]:
     if not isinstance(node, dict):
         return []
-    numbers = sorted((key for key in node if key.isdigit()), key=int)
-    return [node[key] for key in numbers]
+    if not all(_INDEX.fullmatch(key) for key in node):
+        raise MalformedForm("the members of a list must be numbered from 1")
+    return [node[key] for key in sorted(node, key=int)]
 
 
 # -- answers -----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from fairway.engine.model.task import Container, DesiredStatus, Task, TaskStatus
 from fairway.ids import uuid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from fairway.engine.model.cluster import StrategyItem, TaskDefinition
@@ -32,10 +32,13 @@ def choose_provider(strategy: Sequence[StrategyItem], current: Mapping[str, int]
     """The capacity provider of the next task, when `current` tasks are with each already.
 
     base 1 on FARGATE, weights 1:4   ->  FARGATE, SPOT, SPOT, SPOT, SPOT, FARGATE …
+    one provider alone takes all, whatever its weight (which is 0 when it is left out)
 
     Raises:
         ValueError: every weight is zero and every base is filled.
     """
+    if len(strategy) == 1:
+        return strategy[0].capacity_provider
     for item in strategy:
         if current.get(item.capacity_provider, 0) < item.base:
             return item.capacity_provider
@@ -49,14 +52,24 @@ def choose_provider(strategy: Sequence[StrategyItem], current: Mapping[str, int]
     return max(weights, key=lambda name: Fraction(weights[name] * (placed + 1), total) - beyond[name])
 
 
-def choose_subnet(subnets: Sequence[Subnet], existing: Sequence[Task]) -> Subnet:
-    """A subnet in the Availability Zone with the fewest tasks, then the one with the fewest tasks; ties by the list's order."""
+def choose_place(
+    subnets: Sequence[Subnet], existing: Sequence[Task], taken: Callable[[str], set[str]], number: int
+) -> tuple[Subnet, str]:
+    """A subnet and an address in it: the zone with the fewest tasks, then the subnet with the fewest; ties by the list's order.
+
+    A subnet without a free address is passed over; the address is empty when all are full, and the task cannot start.
+    """
     zones = Counter(task.availability_zone for task in existing)
     places = Counter(task.subnet_id for task in existing)
-    return min(subnets, key=lambda subnet: (zones[subnet.availability_zone], places[subnet.id]))
+    best = sorted(subnets, key=lambda subnet: (zones[subnet.availability_zone], places[subnet.id]))
+    for subnet in best:
+        address = free_address(subnet, taken(subnet.id), number)
+        if address is not None:
+            return subnet, address
+    return best[0], ""
 
 
-def free_address(subnet: Subnet, taken: set[str], number: int) -> str:
+def free_address(subnet: Subnet, taken: set[str], number: int) -> str | None:
     """An address of the subnet that is not taken; the search begins at `number`, so that addresses are not used again at once."""
     network = ip_network(subnet.cidr)
     usable = network.num_addresses - _RESERVED_ADDRESSES - 1
@@ -64,7 +77,7 @@ def free_address(subnet: Subnet, taken: set[str], number: int) -> str:
         address = str(network[_RESERVED_ADDRESSES + (number + step) % usable])
         if address not in taken:
             return address
-    raise ValueError(f"subnet {subnet.id} has no free address")
+    return None
 
 
 def new_task(
@@ -78,6 +91,7 @@ def new_task(
     network: Network,
     subnets: Sequence[Subnet],
     existing: Sequence[Task],
+    taken: Callable[[str], set[str]],
     group: str,
     launch_type: str | None = None,
     capacity_provider: str | None = None,
@@ -91,12 +105,14 @@ def new_task(
     enable_execute_command: bool = False,
     client_token: str | None = None,
 ) -> Task:
-    """A task that is to be: in PROVISIONING, with its place chosen. `existing`: tasks of the same service or group."""
+    """A task that is to be: in PROVISIONING, with its place chosen.
+
+    `existing`: tasks of the same service or group; `taken`: the addresses in use in a subnet, by its id.
+    """
     overrides = overrides or {}
     cluster = cluster_arn.rsplit("/", 1)[-1]
     task_id = ids.hexadecimal(32)
-    subnet = choose_subnet(subnets, existing)
-    address = free_address(subnet, {task.private_ip for task in existing}, int(task_id, 16))
+    subnet, address = choose_place(subnets, existing, taken, int(task_id, 16))
 
     def container(name: str, image: str) -> Container:
         arn = f"arn:aws:ecs:{region}:{account}:container/{cluster}/{task_id}/{uuid(ids)}"

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from fairway.engine.model.task import Task
 
 BREAKER_REASON: Final = "ECS deployment circuit breaker: tasks failed to start."
+REQUESTED_REASON: Final = "Service deployment rollback was requested."
+_BACK: Final = {
+    BREAKER_REASON: "ECS deployment circuit breaker: ",
+    REQUESTED_REASON: "ECS deployment rollback requested: ",
+}
+"""How the deployment that is gone back to begins its `rolloutStateReason`; AWS's own text for a request is not known."""
 NO_CANDIDATE: Final = "No rollback candidate was found to run the rollback."
 STUCK: Final = (
     "was unable to stop or start tasks during a deployment because of the service deployment configuration. "
@@ -65,7 +71,7 @@ def begin(draft: Draft) -> None:
                 started = replace(record, status=ServiceDeploymentStatus.IN_PROGRESS, started_at=draft.now)
                 _put_record(draft, started)
             case ServiceDeploymentStatus.ROLLBACK_REQUESTED if current:
-                _fail(draft, "Service deployment rollback was requested.", rollback=True)
+                _fail(draft, REQUESTED_REASON, rollback=True)
             case ServiceDeploymentStatus.STOP_REQUESTED:
                 _end(draft, record, ServiceDeploymentStatus.STOPPED)
             case _ if not current:
@@ -146,16 +152,16 @@ def _fail(draft: Draft, reason: str, *, rollback: bool) -> None:
                 rollback=Rollback(reason, draft.now, candidate.revision_arn),
             ),
         )
-    _restore(draft, failed, candidate)
+    _restore(draft, failed, candidate, _BACK[reason])
 
 
-def _restore(draft: Draft, failed: Deployment, candidate: Deployment) -> None:
+def _restore(draft: Draft, failed: Deployment, candidate: Deployment, cause: str) -> None:
     """The candidate becomes PRIMARY again under its own id; the failed one stands behind it until its tasks are gone."""
     restored = replace(
         candidate,
         role=DeploymentRole.PRIMARY,
         rollout=RolloutState.IN_PROGRESS,
-        rollout_reason=f"ECS deployment circuit breaker: rolling back to deploymentId {candidate.id}.",
+        rollout_reason=f"{cause}rolling back to deploymentId {candidate.id}.",
         desired_count=draft.service.desired_count,
         updated_at=draft.now,
         failed_tasks=0,
@@ -243,8 +249,13 @@ def report(draft: Draft, bounds: Bounds) -> None:
     steady = (
         draft.service.primary.rollout is RolloutState.COMPLETED and not draft.starts and not draft.stops
     ) and _is_steady(draft)
-    if steady and not draft.service.steady:
+    told_at = draft.service.steady_told_at
+    if steady and (not draft.service.steady or told_at is None or draft.now >= told_at + STEADY_REPEAT):
         draft.closing_events.append("has reached a steady state.")
+        told_at = draft.now
+        draft.service = replace(draft.service, steady_told_at=told_at)
+    if steady and told_at is not None:
+        draft.ask_again(told_at + STEADY_REPEAT)
     if steady is not draft.service.steady:
         draft.service = replace(draft.service, steady=steady)
     stuck = _is_stuck(draft, bounds)

@@ -25,7 +25,7 @@ from fairway.engine.loadbalancer.envoy_admin import (
 from fairway.engine.loadbalancer.envoy_process import BOOTSTRAP_NAME, EnvoyProcess
 from fairway.engine.loadbalancer.envoy_routes import route_configuration
 from fairway.engine.loadbalancer.inotify import instances_left
-from fairway.engine.loadbalancer.port_holder import can_listen, holder_of
+from fairway.engine.loadbalancer.port_holder import can_listen, refusal
 from fairway.engine.loadbalancer.protocol import Configuration, DataPlaneRefusal, Stats
 from fairway.engine.loadbalancer.totals import Totals
 
@@ -178,10 +178,7 @@ class EnvoyDataPlane:
         """The listeners whose port somebody else has, with who."""
         ours = await open_ports(self._process.socket) if runs else frozenset()
         return {
-            spec.key: (
-                f"127.0.0.1:{spec.port} is in use by {holder_of(spec.port)}: stop that one, or change the listener's "
-                "port (aws elbv2 modify-listener --port)"
-            )
+            spec.key: refusal(spec.port)
             for spec in configuration.listeners
             if spec.port not in ours and not can_listen(spec.port)
         }
@@ -294,8 +291,8 @@ class EnvoyDataPlane:
         if not missing:
             return {}
         self._written.pop(LISTENERS, None)
-        refusal = await self._refusal("the listener")
-        return {spec.key: f"127.0.0.1:{spec.port}: {refusal}" for spec in missing}
+        told = await self._refusal("the listener")
+        return {spec.key: f"127.0.0.1:{spec.port}: {told}" for spec in missing}
 
     async def _await_ports(self, specs: Iterable[ListenerSpec]) -> list[ListenerSpec]:
         deadline = monotonic() + _LISTENER_SECONDS

@@ -225,4 +225,6 @@ def _start_time(pid: int) -> int | None:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
-    return None if fields[0] in {"Z", "X"} else int(fields[19])
+    # while threads are left of a process whose first one is over, it still holds its ports
+    is_over = fields[0] in {"Z", "X"} and int(fields[17]) <= 1
+    return None if is_over else int(fields[19])

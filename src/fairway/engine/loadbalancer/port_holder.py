@@ -33,6 +33,14 @@ def holder_of(port: int) -> str:
     return "another program"
 
 
+def refusal(port: int) -> str:
+    """What to tell about a listener whose port is taken."""
+    return (
+        f"{HOST}:{port} is in use by {holder_of(port)}: stop that one, or change the listener's port "
+        "(aws elbv2 modify-listener --port)"
+    )
+
+
 def _listening_inodes(port: int) -> set[str]:
     found = set()
     for table in ("tcp", "tcp6"):

@@ -91,6 +91,13 @@ class Containers:
 
     def _prepare(self, task: Task) -> None:
         definition = self._definition(task)
+        if not task.private_ip:
+            text = (
+                "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment disabled in "
+                f"subnet '{task.subnet_id}': InsufficientFreeAddressesInSubnet"
+            )
+            self._emit(TaskPreparationFailed(task.id, text, self._now()))
+            return
         try:
             for document in definition.body["containerDefinitions"]:
                 self._secrets(document, task)
@@ -103,6 +110,10 @@ class Containers:
             ports = self._runtime.attach_network(task.id, requests)
         except (AwsFault, RuntimeRefusal) as refusal:
             self._emit(TaskPreparationFailed(task.id, str(refusal), self._now()))
+            return
+        except OSError as error:
+            text = f"ResourceInitializationError: failed to set up the task's network: {error.strerror}"
+            self._emit(TaskPreparationFailed(task.id, text, self._now()))
             return
         self._emit(TaskPrepared(task.id, ports, self._now()))
 

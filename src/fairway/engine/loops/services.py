@@ -14,7 +14,7 @@ from fairway.engine.control.task_lifecycle import stop
 from fairway.engine.model.elb import Target
 from fairway.engine.model.service import Service, ServiceDeployment, ServiceEvent, ServiceStatus
 from fairway.engine.model.task import StopCode, TargetRef, Task, TaskStatus
-from fairway.engine.services.network import subnets_of
+from fairway.engine.services.network import addresses_in_use, subnets_of
 from fairway.engine.store.schema import (
     REVISIONS,
     SERVICE_DEPLOYMENTS,
@@ -148,6 +148,7 @@ class ServicesController:
             network=revision.network,
             subnets=[s for s in subnets_of(self._store, service.region) if s.id in revision.network.subnets],
             existing=existing,
+            taken=addresses_in_use(self._store, service.region),
             launch_type=None if provider else (revision.launch_type or "FARGATE"),
             capacity_provider=provider,
             group=f"service:{service.name}",

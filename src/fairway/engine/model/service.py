@@ -196,6 +196,7 @@ class Service:
     """Of the CreateService request: a repetition with the same parameters is answered alike."""
     steady: bool = False
     """Has told that it reached its steady state, since it last left it."""
+    steady_told_at: datetime | None = None
     stuck_told: bool = False
     """Has told that the bounds let no task move."""
     force_delete: bool = False

@@ -95,10 +95,14 @@ class ControlGroups:
         return group
 
     def close(self) -> None:
-        """Remove our own group, if nothing is left in it."""
-        if self._base is not None:
-            with contextlib.suppress(OSError):
-                self._base.rmdir()
+        """Remove our own group and those in it: nothing runs any more."""
+        if self._base is None:
+            return
+        with contextlib.suppress(OSError):
+            for entry in self._base.iterdir():
+                if entry.is_dir():
+                    remove_group(entry)
+            self._base.rmdir()
 
     def _works(self) -> bool:
         """A process can really be put into a group with a limit."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import configparser
-import importlib.util
+import contextlib
+import importlib
 import os
 import shutil
 import subprocess
@@ -87,8 +88,8 @@ def find_uv() -> Sequence[str]:
     beside = Path(sys.executable).parent / "uv"
     if beside.is_file() and os.access(beside, os.X_OK):
         return [str(beside)]
-    if importlib.util.find_spec("uv") is not None:
-        return [sys.executable, "-m", "uv"]
+    with contextlib.suppress(ImportError, FileNotFoundError):
+        return [str(importlib.import_module("uv").find_uv_bin())]
     on_path = shutil.which("uv")
     if on_path is not None:
         return [on_path]

@@ -30,3 +30,8 @@ class ServiceUnavailable(AwsFault):
     """The engine's state could not be written."""
 
     code, status = "ServiceUnavailableException", 503
+
+
+def not_here(member: str) -> str:
+    """What is said of something that AWS has and the engine has not."""
+    return f"{member} is not supported by this engine; docs/reference/operations.md lists what is."

@@ -9,7 +9,7 @@ from fairway.engine.model.vault import Subnet, subnet_row_key
 from fairway.engine.store.schema import LOAD_BALANCERS, REVISIONS, SERVICES, SUBNETS, TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from fairway.engine.store.store import Store
 
@@ -48,12 +48,21 @@ def subnets_of(store: Store, region: str) -> list[Subnet]:
     return store.find(SUBNETS, "region", region) or list(default_subnets(region))
 
 
+def addresses_in_use(store: Store, region: str) -> Callable[[str], set[str]]:
+    """A function that tells the addresses of the living tasks in a subnet of the region."""
+
+    def taken(subnet_id: str) -> set[str]:
+        return {task.private_ip for task in store.find(TASKS, "subnet", f"{region}|{subnet_id}")}
+
+    return taken
+
+
 def replace_subnets(store: Store, region: str, subnets: Sequence[Subnet]) -> None:
-    """Make these the subnets of a region: EC2 has created or deleted some."""
+    """Make these the subnets of a region: EC2 has created or deleted some. What is in use stays in any case."""
     kept = {subnet.id for subnet in subnets}
     with store.transaction() as tx:
         for subnet in store.find(SUBNETS, "region", region):
-            if subnet.id not in kept:
+            if subnet.id not in kept and not is_in_use(store, region, subnet.id):
                 tx.delete(SUBNETS, subnet_row_key(subnet))
         for subnet in subnets:
             tx.put(SUBNETS, subnet)

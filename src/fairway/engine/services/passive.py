@@ -9,6 +9,7 @@ balancers can use.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from fairway.engine.store.store import Store
 
 
+log = logging.getLogger(__name__)
+
 GLOBAL: Final = frozenset({"iam"})
 """Services without a region in their address."""
 _READING: Final = ("Describe", "List", "Get", "Simulate", "Test", "Search")
@@ -34,6 +37,12 @@ class UnknownRegion(AwsFault):
     """AWS has no such region."""
 
     code = "AuthFailure"
+
+
+class PassiveFailure(AwsFault):
+    """moto failed on the request."""
+
+    code, status = "InternalFailure", 500
 
 
 class DependencyViolation(AwsFault):
@@ -147,7 +156,6 @@ class Passive:
         for service in self._used:
             backends = _backends(service)
             for account in list(backends):
-                backends[account].reset()
                 backends[account].clear()
         self._used.clear()
 
@@ -175,6 +183,10 @@ def _ask_moto(request: PassiveRequest) -> PassiveAnswer:
         answered = BotocoreStubber().process_request(prepared)
     except NotImplementedError:
         answered = None
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        # moto stumbles over input that AWS refuses: nothing of ours is wrong, and the trace would help nobody
+        log.warning("moto cannot answer %s %s: %r", request.service, request.operation, error)
+        raise PassiveFailure(f"moto cannot answer this {request.operation}: {type(error).__name__}.") from None
     if answered is None:
         raise UnsupportedOperation(
             f"{request.service} {request.operation} is not supported by this engine; "

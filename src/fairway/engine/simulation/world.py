@@ -29,8 +29,9 @@ from fairway.engine.runtime.simulated import SimulatedRuntime
 from fairway.engine.services.catalogue import TABLES as OPERATIONS
 from fairway.engine.services.elbv2.configuration import used_target_groups
 from fairway.engine.services.fault import AwsFault
-from fairway.engine.services.network import SECURITY_GROUP_ID, default_subnets, seed_network
+from fairway.engine.services.network import seed_network
 from fairway.engine.services.operation import Context
+from fairway.engine.simulation.account import REGION, create_service, register
 from fairway.engine.simulation.scenario import (
     Behaviour,
     CrashEngine,
@@ -63,8 +64,6 @@ if TYPE_CHECKING:
     from fairway.engine.model.task import Task
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
-REGION: Final = "us-east-1"
-_SUBNETS: Final = [subnet.id for subnet in default_subnets(REGION)[:2]]
 
 
 class Broken(Exception):
@@ -126,7 +125,7 @@ class World:
         self.history: list[str] = []
         seed_network(self.store)
         self._build()
-        self._create()
+        create_service(self.call, scenario)
         for happening in scenario.happenings:
             self._plan(happening)
 
@@ -231,92 +230,6 @@ class World:
         )
         return handler(context, request)
 
-    def _create(self) -> None:
-        scenario = self.scenario
-        self.call(
-            "ecs",
-            "CreateCluster",
-            clusterName="shop",
-            capacityProviders=["FARGATE", "FARGATE_SPOT"],
-        )
-        balancers = []
-        if scenario.balanced:
-            group = self._balancer()
-            balancers = [{"targetGroupArn": group, "containerName": "api", "containerPort": 8000}]
-        self._register(Behaviour((("fairway.sim.start", "1"),)))
-        placed: dict[str, Any] = {"launchType": "FARGATE"}
-        if scenario.spot:
-            strategy = [
-                {"capacityProvider": "FARGATE", "base": 2, "weight": 1},
-                {"capacityProvider": "FARGATE_SPOT", "weight": 4},
-            ]
-            placed = {"capacityProviderStrategy": strategy}
-        request: dict[str, Any] = {
-            "cluster": "shop",
-            "serviceName": "api",
-            "taskDefinition": "api",
-            "desiredCount": scenario.desired,
-            "networkConfiguration": {
-                "awsvpcConfiguration": {"subnets": _SUBNETS, "securityGroups": [SECURITY_GROUP_ID]}
-            },
-            "loadBalancers": balancers,
-            "deploymentConfiguration": {
-                "minimumHealthyPercent": scenario.minimum_healthy_percent,
-                "maximumPercent": scenario.maximum_percent,
-                "deploymentCircuitBreaker": {"enable": scenario.breaker, "rollback": scenario.rollback},
-            },
-        }
-        if scenario.balanced:
-            request["healthCheckGracePeriodSeconds"] = scenario.grace_seconds
-        self.call("ecs", "CreateService", **placed, **request)
-
-    def _balancer(self) -> str:
-        (balancer,) = self.call("elbv2", "CreateLoadBalancer", Name="shop", Subnets=_SUBNETS)["LoadBalancers"]
-        (group,) = self.call(
-            "elbv2",
-            "CreateTargetGroup",
-            Name="api",
-            Protocol="HTTP",
-            Port=8000,
-            VpcId=balancer["VpcId"],
-            TargetType="ip",
-            HealthCheckIntervalSeconds=30,
-            HealthCheckPath="/health",
-        )["TargetGroups"]
-        arn: str = group["TargetGroupArn"]
-        self.call(
-            "elbv2",
-            "CreateListener",
-            LoadBalancerArn=balancer["LoadBalancerArn"],
-            Protocol="HTTP",
-            Port=80,
-            DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
-        )
-        return arn
-
-    def _register(self, behaviour: Behaviour) -> str:
-        container: dict[str, Any] = {
-            "name": "api",
-            "image": behaviour.image,
-            "essential": True,
-            "portMappings": [{"containerPort": 8000}],
-            "dockerLabels": dict(behaviour.labels),
-        }
-        if self.scenario.checked:
-            container["healthCheck"] = {"command": ["CMD-SHELL", "true"], "interval": 30, "startPeriod": 40}
-        registered = self.call(
-            "ecs",
-            "RegisterTaskDefinition",
-            family="api",
-            networkMode="awsvpc",
-            requiresCompatibilities=["FARGATE"],
-            cpu="256",
-            memory="512",
-            containerDefinitions=[container],
-        )
-        arn: str = registered["taskDefinition"]["taskDefinitionArn"]
-        return arn
-
     # -- what happens ------------------------------------------------------------------------------------------------
 
     def _plan(self, happening: Happening, after: float = 0.0) -> None:
@@ -333,7 +246,7 @@ class World:
             case CrashEngine():
                 self._crashes = True
             case Deploy(behaviour=behaviour):
-                arn = self._register(behaviour)
+                arn = register(self.call, self.scenario, behaviour)
                 self._update(taskDefinition=arn)
             case Scale(desired=desired):
                 self._update(desiredCount=desired)

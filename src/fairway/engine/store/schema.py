@@ -7,7 +7,7 @@ from fairway.clock import Epoch
 from fairway.engine.model.cluster import Cluster, TaskDefinition
 from fairway.engine.model.elb import Listener, LoadBalancer, Rule, Target, TargetGroup, target_row_key
 from fairway.engine.model.service import Revision, Service, ServiceDeployment, ServiceEvent
-from fairway.engine.model.task import Task
+from fairway.engine.model.task import Task, TaskStatus
 from fairway.engine.model.vault import (
     ImageRecord,
     LogGroup,
@@ -60,6 +60,7 @@ TASKS: Final = Table(
         "id": lambda t: t.id,
         "cluster": lambda t: t.cluster_arn,
         "service": lambda t: t.service_arn,
+        "subnet": lambda t: None if t.status is TaskStatus.STOPPED else f"{t.region}|{t.subnet_id}",
         "client_token": lambda t: None if t.client_token is None else f"{t.cluster_arn}|{t.client_token}",
     },
 )

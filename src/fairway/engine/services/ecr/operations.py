@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.engine.model.vault import ImageRecord, Repository, image_row_key
-from fairway.engine.services.fault import AwsFault
+from fairway.engine.services.fault import AwsFault, not_here
 from fairway.engine.services.operation import OperationTable
 from fairway.engine.services.pages import page_of
 from fairway.engine.store.schema import IMAGES, REPOSITORIES
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from fairway.engine.services.operation import Context, Request, Response
 
-OPERATIONS: Final = OperationTable("ecr")
 MEDIA_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -71,6 +70,9 @@ class InvalidParameterException(AwsFault):
     code = "InvalidParameterException"
 
 
+OPERATIONS: Final = OperationTable("ecr", lambda member: InvalidParameterException(not_here(member)))
+
+
 def _page(items: Sequence[Any], request: Request) -> tuple[Sequence[Any], dict[str, str]]:
     shown, token = page_of(items, request.get("nextToken"), request.get("maxResults", 100), InvalidParameterException)
     return shown, {"nextToken": token} if token else {}
@@ -98,7 +100,14 @@ def _show(ctx: Context, repository: Repository) -> dict[str, Any]:
     }
 
 
-@OPERATIONS.operation("CreateRepository")
+@OPERATIONS.operation(
+    "CreateRepository",
+    refuses=(
+        "imageTagMutabilityExclusionFilters",
+        "encryptionConfiguration.encryptionType=AES256",
+        "encryptionConfiguration.kmsKey",
+    ),
+)
 def create_repository(ctx: Context, request: Request) -> Response:
     """Create an empty repository."""
     name = request["repositoryName"]
@@ -220,7 +229,7 @@ def _chosen(
     return found, failures
 
 
-@OPERATIONS.operation("BatchGetImage")
+@OPERATIONS.operation("BatchGetImage", ignores=("acceptedMediaTypes",))
 def batch_get_image(ctx: Context, request: Request) -> Response:
     """Manifests by tag or digest."""
     repository = _need(ctx, request["repositoryName"])
@@ -245,7 +254,7 @@ def batch_delete_image(ctx: Context, request: Request) -> Response:
     return {"imageIds": gone, "failures": failures}
 
 
-@OPERATIONS.operation("DescribeImages")
+@OPERATIONS.operation("DescribeImages", refuses=("filter.imageStatus",))
 def describe_images(ctx: Context, request: Request) -> Response:
     """Images by tag or digest, or all."""
     repository = _need(ctx, request["repositoryName"])
@@ -273,7 +282,7 @@ def describe_images(ctx: Context, request: Request) -> Response:
     return {"imageDetails": list(page)} | more
 
 
-@OPERATIONS.operation("ListImages")
+@OPERATIONS.operation("ListImages", refuses=("filter.imageStatus",))
 def list_images(ctx: Context, request: Request) -> Response:
     """The identities of all images, one for each tag."""
     repository = _need(ctx, request["repositoryName"])
@@ -288,7 +297,7 @@ def list_images(ctx: Context, request: Request) -> Response:
     return {"imageIds": list(page)} | more
 
 
-@OPERATIONS.operation("GetAuthorizationToken")
+@OPERATIONS.operation("GetAuthorizationToken", ignores=("registryIds",))
 def get_authorization_token(ctx: Context, request: Request) -> Response:
     """A token in AWS's shape; the engine has no docker registry behind it."""
     del request

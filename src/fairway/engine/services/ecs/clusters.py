@@ -12,7 +12,6 @@ from fairway.engine.services.ecs.faults import (
     ClusterContainsServicesException,
     ClusterContainsTasksException,
     InvalidParameterException,
-    unsupported,
 )
 from fairway.engine.services.ecs.names import (
     DEFAULT_CLUSTER,
@@ -107,15 +106,13 @@ def _settings(request: Request) -> dict[str, str]:
     return settings
 
 
-def _refuse(request: Request) -> None:
-    if request.get("serviceConnectDefaults"):
-        raise unsupported("serviceConnectDefaults")
-
-
-@OPERATIONS.operation("CreateCluster")
+@OPERATIONS.operation(
+    "CreateCluster",
+    refuses=("serviceConnectDefaults",),
+    ignores=("configuration.managedStorageConfiguration", "configuration.executeCommandConfiguration"),
+)
 def create_cluster(ctx: Context, request: Request) -> Response:
     """Create a cluster; one that exists is answered as it is, as ECS does."""
-    _refuse(request)
     name = request.get("clusterName", DEFAULT_CLUSTER)
     living = find_cluster(ctx, name)
     if living is not None and living.status == "ACTIVE":
@@ -152,10 +149,13 @@ def _check_providers(providers: Sequence[str], strategy: Sequence[StrategyItem])
             )
 
 
-@OPERATIONS.operation("UpdateCluster")
+@OPERATIONS.operation(
+    "UpdateCluster",
+    refuses=("serviceConnectDefaults",),
+    ignores=("configuration.managedStorageConfiguration", "configuration.executeCommandConfiguration"),
+)
 def update_cluster(ctx: Context, request: Request) -> Response:
     """Change settings and configuration."""
-    _refuse(request)
     cluster = need_cluster(ctx, request["cluster"])
     changed = replace(cluster, settings={**cluster.settings, **_settings(request)})
     if "configuration" in request:

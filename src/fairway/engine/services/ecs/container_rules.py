@@ -5,6 +5,7 @@ Source: the texts that ECS was seen to answer with, and the ECS API Reference fo
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.engine.services.ecs.fargate_sizes import cpu_units, is_size, memory_mib
@@ -13,18 +14,44 @@ from fairway.engine.services.ecs.faults import ClientException, unsupported
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_UNSUPPORTED_TASK: Final = ("proxyConfiguration", "pidMode", "enableFaultInjection")
-_UNSUPPORTED_CONTAINER: Final = (
-    "environmentFiles",
-    "firelensConfiguration",
-    "repositoryCredentials",
-    "resourceRequirements",
-    "restartPolicy",
-    "volumesFrom",
-    "credentialSpecs",
+UNSUPPORTED: Final = (
+    "proxyConfiguration",
+    "pidMode",
+    "enableFaultInjection",
+    "trustedExecutionConfiguration",
+    "placementConstraints",
+    "containerDefinitions.environmentFiles",
+    "containerDefinitions.firelensConfiguration",
+    "containerDefinitions.repositoryCredentials",
+    "containerDefinitions.resourceRequirements",
+    "containerDefinitions.restartPolicy",
+    "containerDefinitions.volumesFrom",
+    "containerDefinitions.credentialSpecs",
+    "containerDefinitions.links",
+    "containerDefinitions.extraHosts",
+    "containerDefinitions.portMappings.containerPortRange",
+    "containerDefinitions.logConfiguration.logDriver=awslogs",
+    "containerDefinitions.logConfiguration.secretOptions",
 )
+"""What RegisterTaskDefinition refuses; `volumes` too, after what Fargate itself says of them."""
+WITHOUT_EFFECT: Final = (
+    "runtimePlatform",
+    "containerDefinitions.hostname",
+    "containerDefinitions.interactive",
+    "containerDefinitions.pseudoTerminal",
+    "containerDefinitions.linuxParameters",
+    "containerDefinitions.readonlyRootFilesystem",
+    "containerDefinitions.systemControls",
+    "containerDefinitions.ulimits",
+    "containerDefinitions.dnsSearchDomains",
+)
+"""What is kept and shown, and no runtime here does."""
 _RANGES: Final = {"interval": (5, 300), "timeout": (2, 60), "retries": (1, 10), "startPeriod": (0, 300)}
-_STOP_TIMEOUT: Final = (2, 120)
+_TIMEOUTS: Final = (2, 120)
+"""Seconds, on Fargate. Source: ECS API Reference, ContainerDefinition.startTimeout and stopTimeout."""
+_ROLE: Final = re.compile(r"(arn:aws[a-z-]*:iam::\d{12}:role/)?[\w+=,.@/-]+")
+"""A role's ARN or its name."""
+_PORTS: Final = range(1, 65536)
 
 
 def check_task(request: Mapping[str, Any]) -> None:
@@ -38,9 +65,9 @@ def check_task(request: Mapping[str, Any]) -> None:
         raise ClientException("Tags can not be empty.")
     if request.get("inferenceAccelerators"):
         raise ClientException("Unsupported field 'inferenceAccelerators'")
-    for member in _UNSUPPORTED_TASK:
-        if request.get(member):
-            raise unsupported(member)
+    for member in ("taskRoleArn", "executionRoleArn"):
+        if request.get(member) and not _ROLE.fullmatch(request[member]):
+            raise ClientException("Role is not valid")
     containers = request["containerDefinitions"]
     if not containers:
         raise ClientException("Container list cannot be empty")
@@ -68,9 +95,6 @@ def _check_container(container: Mapping[str, Any], request: Mapping[str, Any], *
         raise ClientException("Container.image should not be null or empty.")
     if any(c.isspace() for c in image):
         raise ClientException("Container.image contains invalid characters")
-    for member in _UNSUPPORTED_CONTAINER:
-        if container.get(member):
-            raise unsupported(f"containerDefinitions[{name}].{member}")
     if fargate and container.get("privileged"):
         raise ClientException("Fargate requires that the 'privileged' setting be 'false'")
     if fargate and container.get("dockerSecurityOptions"):
@@ -79,8 +103,10 @@ def _check_container(container: Mapping[str, Any], request: Mapping[str, Any], *
     _check_health(container)
     awsvpc = request.get("networkMode") == "awsvpc"
     for mapping in container.get("portMappings", ()):
-        host_port = mapping.get("hostPort")
-        if awsvpc and host_port not in {None, 0, mapping.get("containerPort")}:
+        host_port, port = mapping.get("hostPort"), mapping.get("containerPort")
+        if port is None or port not in _PORTS:
+            raise ClientException(f"Invalid 'containerPort' setting for container '{name}'")
+        if awsvpc and host_port not in {None, 0, port}:
             raise ClientException(
                 "When networkMode=awsvpc, the host ports and container ports in port mappings must match."
             )
@@ -92,9 +118,10 @@ def _check_container(container: Mapping[str, Any], request: Mapping[str, Any], *
         raise ClientException(
             "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'"
         )
-    stop_timeout = container.get("stopTimeout")
-    if fargate and stop_timeout is not None and not _STOP_TIMEOUT[0] <= stop_timeout <= _STOP_TIMEOUT[1]:
-        raise ClientException(f"The stopTimeout of container {name} must be between 2 and 120 seconds.")
+    for member in ("startTimeout", "stopTimeout"):
+        seconds = container.get(member)
+        if fargate and seconds is not None and not _TIMEOUTS[0] <= seconds <= _TIMEOUTS[1]:
+            raise ClientException(f"The {member} of container {name} must be between 2 and 120 seconds.")
     _check_logs(container, request, fargate=fargate)
 
 
@@ -128,10 +155,6 @@ def _check_logs(container: Mapping[str, Any], request: Mapping[str, Any], *, far
     logs = container.get("logConfiguration")
     if not logs:
         return
-    if logs.get("logDriver") != "awslogs":
-        raise unsupported(
-            f"containerDefinitions[{container['name']}].logConfiguration.logDriver {logs.get('logDriver')}"
-        )
     options = logs.get("options", {})
     if not options.get("awslogs-group"):
         raise ClientException("Log driver awslogs requires options: awslogs-group")

@@ -89,11 +89,14 @@ def _container(task: Task, container: Container, definition: TaskDefinition | No
         "image": container.image,
         "lastStatus": container_last_status(container),
         "networkBindings": [],
-        "networkInterfaces": [{"attachmentId": task.network_id, "privateIpv4Address": task.private_ip}],
+        "networkInterfaces": [],
         "healthStatus": str(container.health),
         "managedAgents": [],
         "cpu": str(document.get("cpu", 0)),
     }
+    if task.private_ip:
+        interface = {"attachmentId": task.network_id, "privateIpv4Address": task.private_ip}
+        shown["networkInterfaces"] = [interface]
     if "memory" in document:
         shown["memory"] = str(document["memory"])
     if container.image_digest is not None:
@@ -109,7 +112,7 @@ def _container(task: Task, container: Container, definition: TaskDefinition | No
 
 def _attachment(task: Task) -> dict[str, Any]:
     """The elastic network interface; its state follows the task's."""
-    attached = task.status != TaskStatus.PROVISIONING
+    attached = bool(task.private_ip) and task.status != TaskStatus.PROVISIONING
     gone = task.status == TaskStatus.STOPPED
     details = [{"name": "subnetId", "value": task.subnet_id}]
     if attached:

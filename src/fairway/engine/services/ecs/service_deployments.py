@@ -12,7 +12,6 @@ from fairway.engine.services.ecs.faults import (
     ConflictException,
     InvalidParameterException,
     ServiceDeploymentNotFoundException,
-    unsupported,
 )
 from fairway.engine.services.ecs.names import need_cluster, need_service, page
 from fairway.engine.services.ecs.table import OPERATIONS
@@ -49,10 +48,11 @@ def list_service_deployments(ctx: Context, request: Request) -> Response:
 def _passes(record: ServiceDeployment, request: Mapping[str, Any]) -> bool:
     window = request.get("createdAt", {})
     after, before = window.get("after"), window.get("before")
+    created = round(record.created_at.timestamp(), 3)  # as it is shown: a client gives back what it saw
     return (
         (not request.get("status") or record.status in request["status"])
-        and (after is None or record.created_at >= after)
-        and (before is None or record.created_at <= before)
+        and (after is None or created >= round(after.timestamp(), 3))
+        and (before is None or created <= round(before.timestamp(), 3))
     )
 
 
@@ -178,12 +178,9 @@ def _revision(ctx: Context, revision: Revision) -> dict[str, Any]:
     return shown
 
 
-@OPERATIONS.operation("StopServiceDeployment")
+@OPERATIONS.operation("StopServiceDeployment", refuses=("stopType=ROLLBACK",))
 def stop_service_deployment(ctx: Context, request: Request) -> Response:
     """Ask for the rollback of a deployment under way."""
-    kind = request.get("stopType", "ROLLBACK")
-    if kind != "ROLLBACK":
-        raise unsupported(f"stopType {kind}")
     record = ctx.store.get(SERVICE_DEPLOYMENTS, request["serviceDeploymentArn"])
     if record is None:
         raise ServiceDeploymentNotFoundException("Service deployment not found.")

@@ -24,42 +24,36 @@ if TYPE_CHECKING:
     from fairway.engine.model.cluster import TaskDefinition
     from fairway.engine.services.operation import Context, Request
 
-_UNSUPPORTED: Final = ("serviceRegistries", "volumeConfigurations", "vpcLatticeConfigurations")
+UNSUPPORTED: Final = (
+    "deploymentController.type=ECS",
+    "serviceConnectConfiguration.enabled",
+    "serviceRegistries",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+    "gatewayConnectors",
+    "monitoring",
+    "loadBalancers.advancedConfiguration",
+    "deploymentConfiguration.strategy=ROLLING",
+    "deploymentConfiguration.alarms.enable",
+    "deploymentConfiguration.lifecycleHooks",
+    "deploymentConfiguration.linearConfiguration",
+    "deploymentConfiguration.canaryConfiguration",
+)
+"""What CreateService and UpdateService refuse alike."""
 _MOST_SUBNETS: Final = 16
 _MOST_GROUPS: Final = 5
 
 
-def refuse_unsupported(request: Request) -> None:
-    """Refuse aloud what the engine does not have.
+def check_placement(request: Request) -> None:
+    """Placement is for container instances, which the engine does not have.
 
     Raises:
-        UnsupportedFeatureException: names the member.
+        InvalidParameterException: with ECS's text.
     """
-    controller = request.get("deploymentController", {}).get("type", "ECS")
-    if controller != "ECS":
-        raise unsupported(f"deploymentController.type {controller}")
-    if request.get("schedulingStrategy", "REPLICA") != "REPLICA":
-        raise unsupported("schedulingStrategy DAEMON")
-    if request.get("launchType") in {"EC2", "EXTERNAL", "MANAGED_INSTANCES"}:
-        raise unsupported(f"launchType {request['launchType']}")
-    if request.get("serviceConnectConfiguration", {}).get("enabled"):
-        raise unsupported("serviceConnectConfiguration")
-    for member in _UNSUPPORTED:
-        if request.get(member):
-            raise unsupported(member)
-    configuration = request.get("deploymentConfiguration", {})
-    if configuration.get("strategy", "ROLLING") != "ROLLING":
-        raise unsupported(f"deploymentConfiguration.strategy {configuration['strategy']}")
-    if configuration.get("alarms", {}).get("enable"):
-        raise unsupported("deploymentConfiguration.alarms with enable true")
-    for member in ("lifecycleHooks", "linearConfiguration", "canaryConfiguration"):
-        if configuration.get(member):
-            raise unsupported(f"deploymentConfiguration.{member}")
-    if request.get("launchType") == "FARGATE" or request.get("capacityProviderStrategy"):
-        if request.get("placementStrategy"):
-            raise InvalidParameterException("Placement strategies are not supported with FARGATE launch type.")
-        if request.get("placementConstraints"):
-            raise InvalidParameterException("Placement constraints are not supported with FARGATE launch type.")
+    if request.get("placementStrategy"):
+        raise InvalidParameterException("Placement strategies are not supported with FARGATE launch type.")
+    if request.get("placementConstraints"):
+        raise InvalidParameterException("Placement constraints are not supported with FARGATE launch type.")
 
 
 def read_configuration(
@@ -172,8 +166,6 @@ def read_load_balancers(
             if arn:
                 raise InvalidParameterException("loadBalancerName and targetGroupArn cannot both be specified")
             raise unsupported("loadBalancers[].loadBalancerName")
-        if item.get("advancedConfiguration"):
-            raise unsupported("loadBalancers[].advancedConfiguration")
         group = ctx.store.get(TARGET_GROUPS, arn or "")
         if group is None:
             raise InvalidParameterException(f"Unable to describe target group: The target group {arn} does not exist.")

@@ -34,12 +34,13 @@ from fairway.engine.services.ecs.names import (
     read_tags,
 )
 from fairway.engine.services.ecs.service_settings import (
+    UNSUPPORTED,
     check_percent,
+    check_placement,
     need_fargate,
     read_configuration,
     read_load_balancers,
     read_network,
-    refuse_unsupported,
 )
 from fairway.engine.services.ecs.table import OPERATIONS
 from fairway.engine.store.schema import (
@@ -66,10 +67,14 @@ _BOTH: Final = (
 )
 
 
-@OPERATIONS.operation("CreateService")
+@OPERATIONS.operation("CreateService", refuses=(*UNSUPPORTED, "schedulingStrategy=REPLICA", "launchType=FARGATE"))
 def create_service(ctx: Context, request: Request) -> Response:
     """Create a service; its first deployment begins at once."""
-    refuse_unsupported(request)
+    check_placement(request)
+    if request.get("role"):
+        raise InvalidParameterException(
+            "You cannot specify an IAM role for services that require a service linked role."
+        )
     cluster = need_cluster(ctx, request.get("cluster"))
     name = request["serviceName"]
     digest = hashlib.sha256(orjson.dumps(_without_token(request), option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -111,7 +116,6 @@ def create_service(ctx: Context, request: Request) -> Response:
         enable_ecs_managed_tags=request.get("enableECSManagedTags", False),
         propagate_tags=request.get("propagateTags", "NONE"),
         availability_zone_rebalancing=request.get("availabilityZoneRebalancing", "ENABLED"),
-        role_arn=request.get("role"),
         tags=read_tags(request),
         client_token=request.get("clientToken"),
         request_digest=digest,
@@ -215,10 +219,10 @@ def _source(ctx: Context, service: Service, deployment: Deployment) -> RevisionC
     return RevisionCount(deployment.revision_arn, requested=deployment.desired_count, running=running)
 
 
-@OPERATIONS.operation("UpdateService")
+@OPERATIONS.operation("UpdateService", refuses=UNSUPPORTED)
 def update_service(ctx: Context, request: Request) -> Response:
     """Change a service; what a service revision fixes needs a new deployment."""
-    refuse_unsupported(request)
+    check_placement(request)
     cluster = need_cluster(ctx, request.get("cluster"))
     service = need_service(ctx, cluster, request["service"])
     if service.status is not ServiceStatus.ACTIVE:
@@ -230,6 +234,11 @@ def update_service(ctx: Context, request: Request) -> Response:
     if request.get("healthCheckGracePeriodSeconds") and not settings["load_balancers"]:
         raise InvalidParameterException(
             "Health check grace period is only valid for services configured to use load balancers"
+        )
+    if request.get("enableExecuteCommand") and not definition.body.get("taskRoleArn"):
+        raise InvalidParameterException(
+            "The service couldn't be updated because a valid taskRoleArn is not being used. Specify a valid task role in "
+            "your task definition and try again."
         )
     same = replace(current, task_definition_arn=definition.arn, **settings) == current
     needs = request.get("forceNewDeployment", False) or (
@@ -345,14 +354,14 @@ def describe_services(ctx: Context, request: Request) -> Response:
     return {"services": services, "failures": failures}
 
 
-@OPERATIONS.operation("ListServices")
+@OPERATIONS.operation("ListServices", refuses=("resourceManagementType=CUSTOMER",))
 def list_services(ctx: Context, request: Request) -> Response:
     """ARNs of ACTIVE services of a cluster, ten a page."""
     cluster = need_cluster(ctx, request.get("cluster"))
     wanted = request.get("launchType")
     arns = []
     for service in ctx.store.find(SERVICES, "cluster", cluster.arn):
-        if service.status is not ServiceStatus.ACTIVE:
+        if service.status is not ServiceStatus.ACTIVE or request.get("schedulingStrategy", "REPLICA") != "REPLICA":
             continue
         revision = ctx.store.get(REVISIONS, service.primary.revision_arn)
         if wanted is None or (revision is not None and revision.launch_type == wanted):

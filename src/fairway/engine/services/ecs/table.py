@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fairway.engine.services.ecs.faults import unsupported
 from fairway.engine.services.operation import OperationTable
 
-OPERATIONS: Final = OperationTable("ecs")
+OPERATIONS: Final = OperationTable("ecs", unsupported)

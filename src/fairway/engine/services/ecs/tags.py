@@ -81,7 +81,7 @@ def list_tags_for_resource(ctx: Context, request: Request) -> Response:
     return {"tags": show_tags(entity.tags)}
 
 
-@OPERATIONS.operation("ListAccountSettings")
+@OPERATIONS.operation("ListAccountSettings", ignores=("effectiveSettings",))
 def list_account_settings(ctx: Context, request: Request) -> Response:
     """The settings with their values, the defaults where nobody set any."""
     wanted = request.get("name")

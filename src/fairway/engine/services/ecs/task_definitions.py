@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from fairway.engine.model.cluster import ContainerDefinition, HealthCommand, TaskDefinition, TaskDefinitionStatus
-from fairway.engine.model.task import TaskStatus
 from fairway.engine.services.ecs.attributes import compatibilities, required_attributes
-from fairway.engine.services.ecs.container_rules import check_task
+from fairway.engine.services.ecs.container_rules import UNSUPPORTED, WITHOUT_EFFECT, check_task
 from fairway.engine.services.ecs.fargate_sizes import cpu_units, memory_mib
 from fairway.engine.services.ecs.faults import ClientException, InvalidParameterException
 from fairway.engine.services.ecs.names import (
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fairway.engine.services.operation import Context, Request, Response
+    from fairway.engine.store.store import Store
 
 _FAMILY: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _MOST_BYTES: Final = 65536
@@ -103,7 +103,7 @@ def show_task_definition(definition: TaskDefinition) -> dict[str, Any]:
     return shown
 
 
-@OPERATIONS.operation("RegisterTaskDefinition")
+@OPERATIONS.operation("RegisterTaskDefinition", refuses=UNSUPPORTED, ignores=WITHOUT_EFFECT)
 def register_task_definition(ctx: Context, request: Request) -> Response:
     """Register the next revision of a family."""
     family = request["family"]
@@ -186,21 +186,19 @@ def delete_task_definitions(ctx: Context, request: Request) -> Response:
                 continue
             deleting = replace(definition, status=TaskDefinitionStatus.DELETE_IN_PROGRESS, delete_requested_at=ctx.now)
             shown.append(show_task_definition(deleting))
-            if _is_used(ctx, definition):
+            if is_used(ctx.store, definition):
                 tx.put(TASK_DEFINITIONS, deleting)
             else:
                 tx.delete(TASK_DEFINITIONS, definition.arn)
     return {"taskDefinitions": shown, "failures": failures}
 
 
-def _is_used(ctx: Context, definition: TaskDefinition) -> bool:
-    if any(t.task_definition_arn == definition.arn for t in ctx.store.all(TASKS) if t.status is not TaskStatus.STOPPED):
+def is_used(store: Store, definition: TaskDefinition) -> bool:
+    """A task that is still shown, or a deployment of a service, is of this revision."""
+    if any(task.task_definition_arn == definition.arn for task in store.all(TASKS)):
         return True
-    return any(
-        deployment.task_definition_arn == definition.arn
-        for service in ctx.store.all(SERVICES)
-        for deployment in service.deployments
-    ) or any(t.task_definition_arn == definition.arn for t in ctx.store.all(TASKS))
+    deployments = (deployment for service in store.all(SERVICES) for deployment in service.deployments)
+    return any(deployment.task_definition_arn == definition.arn for deployment in deployments)
 
 
 @OPERATIONS.operation("ListTaskDefinitions")

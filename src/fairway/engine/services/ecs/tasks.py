@@ -18,7 +18,6 @@ from fairway.engine.services.ecs.faults import (
     ClientException,
     ConflictException,
     InvalidParameterException,
-    unsupported,
 )
 from fairway.engine.services.ecs.names import (
     ecs_arn,
@@ -31,7 +30,7 @@ from fairway.engine.services.ecs.names import (
 )
 from fairway.engine.services.ecs.service_settings import need_fargate, read_network
 from fairway.engine.services.ecs.table import OPERATIONS
-from fairway.engine.services.network import subnets_of
+from fairway.engine.services.network import addresses_in_use, subnets_of
 from fairway.engine.store.schema import NOTES, TASKS, Note
 
 if TYPE_CHECKING:
@@ -45,7 +44,16 @@ if TYPE_CHECKING:
 MOST_RUN: Final = 10
 MOST_DESCRIBED: Final = 100
 STOPPED_BY_USER: Final = "Task stopped by user"
-_UNSUPPORTED: Final = ("placementConstraints", "placementStrategy", "volumeConfigurations")
+_UNSUPPORTED: Final = (
+    "placementConstraints",
+    "placementStrategy",
+    "volumeConfigurations",
+    "referenceId",
+    "launchType=FARGATE",
+    "overrides.containerOverrides.environmentFiles",
+    "overrides.containerOverrides.resourceRequirements",
+    "overrides.inferenceAcceleratorOverrides",
+)
 
 
 def _runnable(ctx: Context, reference: str) -> TaskDefinition:
@@ -58,18 +66,13 @@ def _runnable(ctx: Context, reference: str) -> TaskDefinition:
     return definition
 
 
-@OPERATIONS.operation("RunTask")
+@OPERATIONS.operation("RunTask", refuses=_UNSUPPORTED)
 def run_task(ctx: Context, request: Request) -> Response:
     """Run up to ten tasks outside any service."""
     cluster = need_cluster(ctx, request.get("cluster"))
     count = request.get("count", 1)
     if not 1 <= count <= MOST_RUN:
         raise InvalidParameterException("count must be between 1 and 10.")
-    for member in _UNSUPPORTED:
-        if request.get(member):
-            raise unsupported(member)
-    if request.get("launchType") in {"EC2", "EXTERNAL", "MANAGED_INSTANCES"}:
-        raise unsupported(f"launchType {request['launchType']}")
     definition = _runnable(ctx, request["taskDefinition"])
     repeated = _repeated(ctx, cluster, request)
     if repeated is not None:
@@ -133,8 +136,6 @@ def _check_overrides(request: Mapping[str, Any], definition: TaskDefinition) -> 
             raise InvalidParameterException(
                 f"Override for container named {name} is not a container in the TaskDefinition."
             )
-        if override.get("environmentFiles"):
-            raise unsupported("overrides.containerOverrides[].environmentFiles")
 
 
 def _new(
@@ -166,6 +167,7 @@ def _new(
         network=network,
         subnets=[s for s in subnets_of(ctx.store, ctx.region) if s.id in network.subnets],
         existing=existing,
+        taken=addresses_in_use(ctx.store, ctx.region),
         group=group,
         launch_type=None if provider else "FARGATE",
         capacity_provider=provider,
@@ -213,14 +215,12 @@ def describe_tasks(ctx: Context, request: Request) -> Response:
     return {"tasks": tasks, "failures": failures}
 
 
-@OPERATIONS.operation("ListTasks")
+@OPERATIONS.operation("ListTasks", refuses=("containerInstance", "daemonName"))
 def list_tasks(ctx: Context, request: Request) -> Response:
     """ARNs of tasks; those whose desired status is RUNNING unless asked otherwise."""
     cluster = need_cluster(ctx, request.get("cluster"))
     if request.get("startedBy") and any(request.get(f) for f in ("serviceName", "family")):
         raise InvalidParameterException("startedBy must be the only filter when it is used.")
-    if request.get("containerInstance"):
-        raise unsupported("containerInstance")
     wanted = request.get("desiredStatus", "RUNNING")
     tasks = ctx.store.find(TASKS, "cluster", cluster.arn)
     if request.get("serviceName"):

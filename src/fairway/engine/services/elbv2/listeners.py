@@ -73,8 +73,6 @@ def read_actions(ctx: Context, actions: Sequence[Mapping[str, Any]], balancer_ar
 
 
 def _check_forward(ctx: Context, action: Mapping[str, Any], balancer_arn: str) -> None:
-    if action.get("ForwardConfig", {}).get("TargetGroupStickinessConfig", {}).get("Enabled"):
-        raise unsupported("TargetGroupStickinessConfig")
     weights = forward_weights(action)
     if not weights:
         raise ValidationError("A forward action must name at least one target group")
@@ -140,8 +138,6 @@ def _condition(condition: Mapping[str, Any]) -> dict[str, Any]:
     if field not in _CONFIGS:
         raise unsupported(f"Condition field {field}")
     config = condition.get(_CONFIGS[field], {})
-    if config.get("RegexValues") or condition.get("RegexValues"):
-        raise unsupported("RegexValues")
     values = list(config.get("Values") or condition.get("Values") or ())
     if not values:
         raise ValidationError("A condition value must be specified")
@@ -187,18 +183,20 @@ def _show(listener: Listener) -> dict[str, Any]:
     }
 
 
-def _check_protocol(request: Request) -> None:
-    if request.get("Protocol", "HTTP") != "HTTP":
-        raise unsupported(f"Protocol {request['Protocol']}")
-    for member in ("Certificates", "SslPolicy", "AlpnPolicy", "MutualAuthentication"):
-        if request.get(member):
-            raise unsupported(member)
-
-
-@OPERATIONS.operation("CreateListener")
+@OPERATIONS.operation(
+    "CreateListener",
+    refuses=(
+        "Protocol=HTTP",
+        "Certificates",
+        "SslPolicy",
+        "AlpnPolicy",
+        "MutualAuthentication",
+        "DefaultActions.ForwardConfig.TargetGroupStickinessConfig.Enabled",
+    ),
+    ignores=("DefaultActions.Order",),
+)
 def create_listener(ctx: Context, request: Request) -> Response:
     """Listen on a port; where that is on this machine stands in the tag `fairway:address`."""
-    _check_protocol(request)
     balancer = need_load_balancer(ctx, request["LoadBalancerArn"])
     port = request.get("Port")
     if port is None or not request.get("Protocol"):
@@ -240,10 +238,20 @@ def describe_listeners(ctx: Context, request: Request) -> Response:
     return {"Listeners": [_show(listener) for listener in shown]} | marker
 
 
-@OPERATIONS.operation("ModifyListener")
+@OPERATIONS.operation(
+    "ModifyListener",
+    refuses=(
+        "Protocol=HTTP",
+        "Certificates",
+        "SslPolicy",
+        "AlpnPolicy",
+        "MutualAuthentication",
+        "DefaultActions.ForwardConfig.TargetGroupStickinessConfig.Enabled",
+    ),
+    ignores=("DefaultActions.Order",),
+)
 def modify_listener(ctx: Context, request: Request) -> Response:
     """Change the default action or the port."""
-    _check_protocol(request)
     listener = need_listener(ctx, request["ListenerArn"])
     changed = listener
     if request.get("DefaultActions"):
@@ -315,7 +323,19 @@ def _need_rule(ctx: Context, arn: str) -> Rule:
     return rule
 
 
-@OPERATIONS.operation("CreateRule")
+@OPERATIONS.operation(
+    "CreateRule",
+    refuses=(
+        "Conditions.SourceIpConfig",
+        "Conditions.RegexValues",
+        "Conditions.PathPatternConfig.RegexValues",
+        "Conditions.HostHeaderConfig.RegexValues",
+        "Conditions.HttpHeaderConfig.RegexValues",
+        "Transforms",
+        "Actions.ForwardConfig.TargetGroupStickinessConfig.Enabled",
+    ),
+    ignores=("Actions.Order",),
+)
 def create_rule(ctx: Context, request: Request) -> Response:
     """Add a rule to a listener."""
     listener = need_listener(ctx, request["ListenerArn"])
@@ -350,7 +370,20 @@ def describe_rules(ctx: Context, request: Request) -> Response:
     return {"Rules": list(shown)} | marker
 
 
-@OPERATIONS.operation("ModifyRule")
+@OPERATIONS.operation(
+    "ModifyRule",
+    refuses=(
+        "Conditions.SourceIpConfig",
+        "Conditions.RegexValues",
+        "Conditions.PathPatternConfig.RegexValues",
+        "Conditions.HostHeaderConfig.RegexValues",
+        "Conditions.HttpHeaderConfig.RegexValues",
+        "Transforms",
+        "Actions.ForwardConfig.TargetGroupStickinessConfig.Enabled",
+        "ResetTransforms",
+    ),
+    ignores=("Actions.Order",),
+)
 def modify_rule(ctx: Context, request: Request) -> Response:
     """Change conditions or actions."""
     rule = _need_rule(ctx, request["RuleArn"])
@@ -377,6 +410,8 @@ def delete_rule(ctx: Context, request: Request) -> Response:
 @OPERATIONS.operation("SetRulePriorities")
 def set_rule_priorities(ctx: Context, request: Request) -> Response:
     """Renumber rules of one listener, all at once."""
+    if any("RuleArn" not in item or item.get("Priority") not in _PRIORITIES for item in request["RulePriorities"]):
+        raise ValidationError("A rule priority must have a rule ARN and a priority between 1 and 50000")
     changed = {
         item["RuleArn"]: replace(_need_rule(ctx, item["RuleArn"]), priority=item["Priority"])
         for item in request["RulePriorities"]

@@ -98,12 +98,22 @@ def show_load_balancer(balancer: LoadBalancer) -> dict[str, Any]:
     }
 
 
-@OPERATIONS.operation("CreateLoadBalancer")
+@OPERATIONS.operation(
+    "CreateLoadBalancer",
+    refuses=(
+        "Type=application",
+        "IpAddressType=ipv4",
+        "CustomerOwnedIpv4Pool",
+        "EnablePrefixForIpv6SourceNat",
+        "IpamPools",
+        "SubnetMappings.AllocationId",
+        "SubnetMappings.PrivateIPv4Address",
+        "SubnetMappings.IPv6Address",
+        "SubnetMappings.SourceNatIpv6Prefix",
+    ),
+)
 def create_load_balancer(ctx: Context, request: Request) -> Response:
     """Create a load balancer; the same name with the same settings is answered alike."""
-    kind = request.get("Type", "application")
-    if kind != "application":
-        raise unsupported(f"Type {kind}")
     name = request["Name"]
     if (
         len(name) > _LONGEST_NAME
@@ -203,7 +213,7 @@ def modify_load_balancer_attributes(ctx: Context, request: Request) -> Response:
     return {"Attributes": show_attributes(ATTRIBUTES, changed.attributes)}
 
 
-@OPERATIONS.operation("SetSecurityGroups")
+@OPERATIONS.operation("SetSecurityGroups", refuses=("EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic",))
 def set_security_groups(ctx: Context, request: Request) -> Response:
     """Replace the security groups."""
     balancer = need_load_balancer(ctx, request["LoadBalancerArn"])
@@ -212,7 +222,17 @@ def set_security_groups(ctx: Context, request: Request) -> Response:
     return {"SecurityGroupIds": list(request["SecurityGroups"])}
 
 
-@OPERATIONS.operation("SetSubnets")
+@OPERATIONS.operation(
+    "SetSubnets",
+    refuses=(
+        "IpAddressType=ipv4",
+        "EnablePrefixForIpv6SourceNat",
+        "SubnetMappings.AllocationId",
+        "SubnetMappings.PrivateIPv4Address",
+        "SubnetMappings.IPv6Address",
+        "SubnetMappings.SourceNatIpv6Prefix",
+    ),
+)
 def set_subnets(ctx: Context, request: Request) -> Response:
     """Replace the subnets."""
     balancer = need_load_balancer(ctx, request["LoadBalancerArn"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fairway.engine.services.elbv2.faults import ValidationError
+from fairway.engine.services.elbv2.faults import ValidationError, unsupported
 from fairway.engine.services.operation import OperationTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-OPERATIONS: Final = OperationTable("elbv2")
+OPERATIONS: Final = OperationTable("elbv2", unsupported)
 PAGE_SIZE: Final = 400
 
 

@@ -82,8 +82,6 @@ def read_health_check(request: Mapping[str, Any], before: HealthCheck) -> Health
             name = member.removeprefix("HealthCheck")
             raise ValidationError(f"Health check {name} '{value}' must be between {lowest} and {highest}")
     protocol = request.get("HealthCheckProtocol", before.protocol)
-    if protocol != "HTTP":
-        raise unsupported(f"HealthCheckProtocol {protocol}")
     matcher = request.get("Matcher", {}).get("HttpCode", before.matcher)
     if not _MATCHER.fullmatch(matcher):
         raise ValidationError(f"Health check matcher HTTP code '{matcher}' must be within '200-499' inclusive")
@@ -129,7 +127,17 @@ def _show(ctx: Context, group: TargetGroup) -> dict[str, Any]:
     }
 
 
-@OPERATIONS.operation("CreateTargetGroup")
+@OPERATIONS.operation(
+    "CreateTargetGroup",
+    refuses=(
+        "Protocol=HTTP",
+        "ProtocolVersion=HTTP1",
+        "HealthCheckProtocol=HTTP",
+        "IpAddressType=ipv4",
+        "Matcher.GrpcCode",
+        "TargetControlPort",
+    ),
+)
 def create_target_group(ctx: Context, request: Request) -> Response:
     """Create a target group; the same name with the same settings is answered alike."""
     name, kind = request["Name"], request.get("TargetType", "instance")
@@ -137,10 +145,6 @@ def create_target_group(ctx: Context, request: Request) -> Response:
         raise unsupported(f"TargetType {kind}")
     if not request.get("Protocol") or request.get("Port") is None:
         raise ValidationError(f"A target group of type '{kind}' must have a protocol and a port")
-    if request["Protocol"] != "HTTP":
-        raise unsupported(f"Protocol {request['Protocol']}")
-    if request.get("ProtocolVersion", "HTTP1") != "HTTP1":
-        raise unsupported(f"ProtocolVersion {request['ProtocolVersion']}")
     if len(name) > 32 or not name.replace("-", "").isalnum() or name.startswith("-") or name.endswith("-"):  # noqa: PLR2004 - AWS's limit
         raise ValidationError(
             f"Target group name '{name}' can have at most 32 letters, digits and hyphens, and not begin or end with a hyphen"
@@ -193,7 +197,7 @@ def describe_target_groups(ctx: Context, request: Request) -> Response:
     return {"TargetGroups": [_show(ctx, group) for group in shown]} | marker
 
 
-@OPERATIONS.operation("ModifyTargetGroup")
+@OPERATIONS.operation("ModifyTargetGroup", refuses=("HealthCheckProtocol=HTTP", "Matcher.GrpcCode"))
 def modify_target_group(ctx: Context, request: Request) -> Response:
     """Change the health check."""
     group = need_target_group(ctx, request["TargetGroupArn"])
@@ -262,7 +266,7 @@ def _address(identifier: str) -> str:
     return str(address)
 
 
-@OPERATIONS.operation("RegisterTargets")
+@OPERATIONS.operation("RegisterTargets", refuses=("Targets.QuicServerId",), ignores=("Targets.AvailabilityZone",))
 def register_targets(ctx: Context, request: Request) -> Response:
     """Register real targets of this machine by their address; one that drains comes back."""
     group = need_target_group(ctx, request["TargetGroupArn"])
@@ -288,7 +292,7 @@ def register_targets(ctx: Context, request: Request) -> Response:
     return {}
 
 
-@OPERATIONS.operation("DeregisterTargets")
+@OPERATIONS.operation("DeregisterTargets", refuses=("Targets.QuicServerId",))
 def deregister_targets(ctx: Context, request: Request) -> Response:
     """Let targets drain; unknown ones are no error."""
     group = need_target_group(ctx, request["TargetGroupArn"])
@@ -300,7 +304,7 @@ def deregister_targets(ctx: Context, request: Request) -> Response:
     return {}
 
 
-@OPERATIONS.operation("DescribeTargetHealth")
+@OPERATIONS.operation("DescribeTargetHealth", refuses=("Include", "Targets.QuicServerId"))
 def describe_target_health(ctx: Context, request: Request) -> Response:
     """The health of all targets, or of the named ones (`unused` when they are not registered)."""
     group = need_target_group(ctx, request["TargetGroupArn"])

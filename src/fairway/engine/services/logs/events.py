@@ -33,7 +33,7 @@ MOST_SCANNED: Final = 50_000
 MOST_ANSWERED_BYTES: Final = 1024 * 1024
 
 
-@OPERATIONS.operation("PutLogEvents")
+@OPERATIONS.operation("PutLogEvents", ignores=("sequenceToken", "entity"))
 def put_log_events(ctx: Context, request: Request) -> Response:
     """Append events, which must stand in the order of their times."""
     group = need_group(ctx, request["logGroupName"])
@@ -55,7 +55,7 @@ def _show_event(ctx: Context, record: Record) -> dict[str, Any]:
     return {"timestamp": moment, "message": record.message, "ingestionTime": moment}
 
 
-@OPERATIONS.operation("GetLogEvents")
+@OPERATIONS.operation("GetLogEvents", ignores=("unmask",))
 def get_log_events(ctx: Context, request: Request) -> Response:
     """Events of one stream, from the end or from the head, and on by tokens. The same token again: nothing newer yet."""
     group = group_of(ctx, request)
@@ -101,7 +101,7 @@ def _window(ctx: Context, records: Iterator[Record], request: Mapping[str, Any],
     return found
 
 
-@OPERATIONS.operation("FilterLogEvents")
+@OPERATIONS.operation("FilterLogEvents", ignores=("interleaved", "unmask"))
 def filter_log_events(ctx: Context, request: Request) -> Response:
     """Events of all, or of the named, streams of a group that match a pattern, in the order of their times."""
     group = group_of(ctx, request)

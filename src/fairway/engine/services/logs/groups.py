@@ -37,7 +37,7 @@ RETENTION_DAYS: Final = (
 )  # fmt: skip
 
 
-@OPERATIONS.operation("CreateLogGroup")
+@OPERATIONS.operation("CreateLogGroup", refuses=("kmsKeyId", "deletionProtectionEnabled", "logGroupClass=STANDARD"))
 def create_log_group(ctx: Context, request: Request) -> Response:
     """Create an empty group."""
     arn = group_arn(ctx, request["logGroupName"])
@@ -60,7 +60,10 @@ def delete_log_group(ctx: Context, request: Request) -> Response:
     return {}
 
 
-@OPERATIONS.operation("DescribeLogGroups")
+@OPERATIONS.operation(
+    "DescribeLogGroups",
+    refuses=("accountIdentifiers", "includeLinkedAccounts", "logGroupIdentifiers", "logGroupClass=STANDARD"),
+)
 def describe_log_groups(ctx: Context, request: Request) -> Response:
     """Groups of the region by prefix or pattern, in the order of their names."""
     prefix, pattern = request.get("logGroupNamePrefix", ""), request.get("logGroupNamePattern", "")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from fairway.engine.model.logrecord import stream_folder
-from fairway.engine.services.fault import AwsFault
+from fairway.engine.services.fault import AwsFault, not_here
 from fairway.engine.services.operation import OperationTable
 from fairway.engine.store.schema import LOG_GROUPS, LOG_STREAMS
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from fairway.engine.model.vault import LogGroup, LogStream
     from fairway.engine.services.operation import Context, Host, Request
-
-OPERATIONS: Final = OperationTable("logs")
 
 
 class ResourceNotFoundException(AwsFault):
@@ -38,6 +36,9 @@ class InvalidParameterException(AwsFault):
     """A parameter is not valid."""
 
     code = "InvalidParameterException"
+
+
+OPERATIONS: Final = OperationTable("logs", lambda member: InvalidParameterException(not_here(member)))
 
 
 def group_arn(ctx: Context, name: str) -> str:

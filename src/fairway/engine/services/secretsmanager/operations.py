@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.engine.model.vault import Secret, SecretVersion
-from fairway.engine.services.fault import AwsFault
+from fairway.engine.services.fault import AwsFault, not_here
 from fairway.engine.services.operation import OperationTable
 from fairway.engine.services.pages import page_of
 from fairway.engine.services.secretsmanager.resolve import CURRENT, find_secret, version_of
@@ -18,7 +18,6 @@ from fairway.ids import uuid
 if TYPE_CHECKING:
     from fairway.engine.services.operation import Context, Request, Response
 
-OPERATIONS: Final = OperationTable("secretsmanager")
 PREVIOUS: Final = "AWSPREVIOUS"
 _WINDOW_DAYS: Final = 30
 
@@ -51,6 +50,9 @@ class InvalidParameterException(AwsFault):
     """A parameter is not valid."""
 
     code = "InvalidParameterException"
+
+
+OPERATIONS: Final = OperationTable("secretsmanager", lambda member: InvalidParameterException(not_here(member)))
 
 
 def _need(ctx: Context, reference: str, *, deleted_too: bool = False) -> Secret:
@@ -87,7 +89,11 @@ def add_version(secret: Secret, version: SecretVersion) -> Secret:
     return replace(secret, versions=(*kept, version), changed_at=version.created_at)
 
 
-@OPERATIONS.operation("CreateSecret")
+@OPERATIONS.operation(
+    "CreateSecret",
+    refuses=("AddReplicaRegions", "Type", "CrossAccountPrimaryARN"),
+    ignores=("ForceOverwriteReplicaSecret",),
+)
 def create_secret(ctx: Context, request: Request) -> Response:
     """Create a secret; the same token with the same value is answered alike."""
     name, token = request["Name"], request.get("ClientRequestToken") or uuid(ctx.ids)
@@ -114,10 +120,17 @@ def create_secret(ctx: Context, request: Request) -> Response:
         changed_at=ctx.now,
         versions=versions,
         kms_key_id=request.get("KmsKeyId"),
-        tags={tag["Key"]: tag.get("Value", "") for tag in request.get("Tags", ())},
+        tags=_tags(request),
     )
     _put(ctx, secret)
     return {"ARN": secret.arn, "Name": name} | ({"VersionId": token} if versions else {})
+
+
+def _tags(request: Request) -> dict[str, str]:
+    tags = {tag.get("Key", ""): tag.get("Value", "") for tag in request.get("Tags", ())}
+    if "" in tags:
+        raise InvalidParameterException("The key of a tag can't be empty.")
+    return tags
 
 
 def _suffix(ctx: Context) -> str:
@@ -125,7 +138,7 @@ def _suffix(ctx: Context) -> str:
     return "".join(c if c.isalnum() else "x" for c in ctx.ids.url_safe(6))
 
 
-@OPERATIONS.operation("PutSecretValue")
+@OPERATIONS.operation("PutSecretValue", refuses=("RotationToken",))
 def put_secret_value(ctx: Context, request: Request) -> Response:
     """Add a version."""
     secret = _need(ctx, request["SecretId"])
@@ -141,7 +154,7 @@ def put_secret_value(ctx: Context, request: Request) -> Response:
     return {"ARN": secret.arn, "Name": secret.name, "VersionId": token, "VersionStages": list(stages)}
 
 
-@OPERATIONS.operation("UpdateSecret")
+@OPERATIONS.operation("UpdateSecret", refuses=("Type",))
 def update_secret(ctx: Context, request: Request) -> Response:
     """Change the description, or the value by a new version."""
     secret = _need(ctx, request["SecretId"])
@@ -201,7 +214,7 @@ def _show(secret: Secret) -> dict[str, Any]:
     return shown
 
 
-@OPERATIONS.operation("ListSecrets")
+@OPERATIONS.operation("ListSecrets", refuses=("SortOrder", "SortBy"))
 def list_secrets(ctx: Context, request: Request) -> Response:
     """Secrets of the region; filters by name and tag."""
     secrets = [s for s in ctx.store.all(SECRETS) if s.region == ctx.region]
@@ -248,7 +261,7 @@ def restore_secret(ctx: Context, request: Request) -> Response:
     return {"ARN": secret.arn, "Name": secret.name}
 
 
-@OPERATIONS.operation("ListSecretVersionIds")
+@OPERATIONS.operation("ListSecretVersionIds", ignores=("IncludeDeprecated",))
 def list_secret_version_ids(ctx: Context, request: Request) -> Response:
     """The versions of a secret."""
     secret = _need(ctx, request["SecretId"], deleted_too=True)
@@ -263,8 +276,7 @@ def list_secret_version_ids(ctx: Context, request: Request) -> Response:
 def tag_resource(ctx: Context, request: Request) -> Response:
     """Add tags."""
     secret = _need(ctx, request["SecretId"])
-    added = {tag["Key"]: tag.get("Value", "") for tag in request["Tags"]}
-    _put(ctx, replace(secret, tags={**secret.tags, **added}))
+    _put(ctx, replace(secret, tags={**secret.tags, **_tags(request)}))
     return {}
 
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.engine.model.vault import Parameter, ParameterVersion
-from fairway.engine.services.fault import AwsFault
+from fairway.engine.services.fault import AwsFault, not_here
 from fairway.engine.services.operation import OperationTable
 from fairway.engine.services.pages import page_of
 from fairway.engine.services.ssm.resolve import find_parameter, select
@@ -17,7 +17,6 @@ from fairway.engine.store.schema import PARAMETERS
 if TYPE_CHECKING:
     from fairway.engine.services.operation import Context, Request, Response
 
-OPERATIONS: Final = OperationTable("ssm")
 _MOST_BYTES: Final = {"Standard": 4096, "Advanced": 8192}
 _MOST_VERSIONS: Final = 100
 
@@ -44,6 +43,9 @@ class ValidationException(AwsFault):
     """A parameter is not valid."""
 
     code = "ValidationException"
+
+
+OPERATIONS: Final = OperationTable("ssm", lambda member: ValidationException(not_here(member)))
 
 
 class InvalidNextToken(AwsFault):
@@ -100,7 +102,7 @@ def _brief(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-@OPERATIONS.operation("PutParameter")
+@OPERATIONS.operation("PutParameter", refuses=("AllowedPattern", "Policies"))
 def put_parameter(ctx: Context, request: Request) -> Response:
     """Create a parameter, or add a version to it."""
     name, value = request["Name"], request["Value"]
@@ -199,7 +201,7 @@ def get_parameter_history(ctx: Context, request: Request) -> Response:
     return {"Parameters": history} | ({"NextToken": token} if token else {})
 
 
-@OPERATIONS.operation("DescribeParameters")
+@OPERATIONS.operation("DescribeParameters", refuses=("Filters", "Shared"))
 def describe_parameters(ctx: Context, request: Request) -> Response:
     """Parameters without their values; filters by name."""
     parameters = [p for p in ctx.store.all(PARAMETERS) if p.region == ctx.region]

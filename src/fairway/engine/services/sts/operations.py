@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from fairway.engine.services.fault import AwsFault, not_here
 from fairway.engine.services.operation import OperationTable
 from fairway.engine.store.schema import NOTES, Note
 
@@ -12,7 +13,14 @@ if TYPE_CHECKING:
     from fairway.engine.services.operation import Context, Request, Response
     from fairway.engine.store.store import Store
 
-OPERATIONS: Final = OperationTable("sts")
+
+class ValidationError(AwsFault):
+    """A parameter is not valid."""
+
+    code = "ValidationError"
+
+
+OPERATIONS: Final = OperationTable("sts", lambda member: ValidationError(not_here(member)))
 SESSION: Final = "session|"
 """Before an access key, in the name of the note that holds the ARN of the role session."""
 
@@ -34,7 +42,21 @@ def get_caller_identity(ctx: Context, request: Request) -> Response:
     return {"UserId": ctx.caller_arn.rsplit("/", 1)[-1], "Account": ctx.account, "Arn": ctx.caller_arn}
 
 
-@OPERATIONS.operation("AssumeRole")
+@OPERATIONS.operation(
+    "AssumeRole",
+    ignores=(
+        "PolicyArns",
+        "Policy",
+        "Tags",
+        "TransitiveTagKeys",
+        "ExternalId",
+        "SerialNumber",
+        "TokenCode",
+        "SourceIdentity",
+        "ProvidedContexts",
+        "MinimumSessionTokenSize",
+    ),
+)
 def assume_role(ctx: Context, request: Request) -> Response:
     """Credentials of a role; the engine checks no permissions, so that any role can be assumed."""
     role = request["RoleArn"].rsplit("/", 1)[-1]

@@ -1,0 +1,94 @@
+"""The engine's own life from the command line: which engine is meant, and what is left of one that was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+from tests.ports import free_port
+
+pytestmark = pytest.mark.slow
+SOURCE = Path(__file__).parent.parent.parent / "src"
+
+
+def fairway(*words, code=0, **variables):
+    """What a command said; fails if it ends with another exit code."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FAIRWAY_")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "fairway.cli.main", *map(str, words)],
+        env=environment | {"PYTHONPATH": str(SOURCE)} | variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    return ended.stdout + ended.stderr
+
+
+def clusters(port):
+    ecs = boto3.client(
+        "ecs",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    ecs.create_cluster(clusterName="mine")
+    return lambda: len(ecs.list_clusters()["clusterArns"])
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Two engines: (port, data) of each."""
+    made = [(free_port(), tmp_path / name) for name in ("first", "second")]
+    for port, data in made:
+        fairway("engine", "start", "--runtime", "simulated", "--port", port, "--data", data)
+    yield made
+    for _, data in made:
+        fairway("down", "--data", data, "--purge", "--yes")
+
+
+@pytest.mark.parametrize(
+    "words", [("down", "--purge", "--yes"), ("engine", "stop"), ("engine", "status"), ("engine", "reset")]
+)
+def test_a_port_on_which_no_engine_answers_means_no_engine(two, words):
+    (_, data), _ = two
+    said = fairway(*words, "--port", free_port(), code=1, XDG_DATA_HOME=str(data.parent))
+    assert "no engine answers on port" in said
+    for port, _ in two:
+        assert clusters(port)() == 1
+
+
+def test_reset_empties_the_engine_over_the_directory_that_was_named(two):
+    (first, _), (second, data) = two
+    ours, others = clusters(second), clusters(first)
+    fairway("engine", "reset", "--data", data)
+    assert (ours(), others()) == (0, 1)
+
+
+def test_a_port_and_a_directory_of_two_engines_are_refused(two):
+    (first, _), (_, data) = two
+    assert "is on port" in fairway("engine", "stop", "--port", first, "--data", data, code=1)
+
+
+def test_the_engine_is_stopped_by_its_port(two):
+    (port, data), (other, _) = two
+    assert "has stopped" in fairway("engine", "stop", "--port", port)
+    assert "no engine runs" in fairway("engine", "status", "--data", data, code=1)
+    assert json.loads(fairway("engine", "status", "--port", other, "--json"))["running"]
+
+
+def test_a_killed_engine_keeps_its_state(two):
+    (port, data), _ = two
+    there = clusters(port)
+    os.kill(json.loads(fairway("engine", "status", "--data", data, "--json"))["pid"], signal.SIGKILL)
+    assert "no engine runs" in fairway("engine", "status", "--data", data, code=1)
+    fairway("engine", "start", "--runtime", "simulated", "--port", port, "--data", data)
+    assert there() == 1

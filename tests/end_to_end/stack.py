@@ -1,0 +1,120 @@
+"""The whole of it, as a newcomer has it: engine, processes, Envoy, Valkey and the Task Management System, driven by the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from tests.end_to_end.traffic import Traffic
+from tests.ports import free_port
+
+from fairway.clock import monotonic, sleep
+
+ROOT = Path(__file__).parent.parent.parent
+CLUSTER = "taskmanager-local"
+
+
+@dataclass
+class Stack:
+    """A running stack."""
+
+    data: Path
+    port: int
+    address: str = ""
+    clients: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def environment(self):
+        return os.environ | {
+            "FAIRWAY_DATA": str(self.data),
+            "FAIRWAY_PORT": str(self.port),
+            "PYTHONPATH": str(ROOT / "src"),
+            "NO_COLOR": "1",
+        }
+
+    def begin(self, *words):
+        """A command that runs beside the test."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "fairway.cli.main", *words],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *words, code=0):
+        """A command, and all that it said; fails if it ends with another exit code."""
+        process = self.begin(*words)
+        said, _ = process.communicate(timeout=300)
+        assert process.returncode == code, f"fairway {' '.join(words)} ended with {process.returncode}:\n{said}"
+        return said
+
+    def traffic(self):
+        """Requests on the API: two hundred a second over keep-alive connections, and as many over new ones."""
+        return Traffic(int(self.address.rpartition(":")[2]), rate=200.0, paths=("/version",))
+
+    def client(self, service):
+        if service not in self.clients:
+            self.clients[service] = boto3.client(
+                service,
+                endpoint_url=f"http://127.0.0.1:{self.port}",
+                region_name="us-east-1",
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+            )
+        return self.clients[service]
+
+    def service(self, name="taskmanager-api"):
+        return self.client("ecs").describe_services(cluster=CLUSTER, services=[name])["services"][0]
+
+    def tasks(self, name="taskmanager-api", status="RUNNING"):
+        ecs = self.client("ecs")
+        arns = ecs.list_tasks(cluster=CLUSTER, serviceName=name, desiredStatus=status)["taskArns"]
+        return ecs.describe_tasks(cluster=CLUSTER, tasks=arns)["tasks"] if arns else []
+
+    def engine_pid(self):
+        return json.loads(self.run("engine", "status", "--json"))["pid"]
+
+    def kill_engine(self):
+        """The engine ends at once; its tasks and its load balancer live on."""
+        os.kill(self.engine_pid(), signal.SIGKILL)
+
+    def processes(self, word):
+        """Process ids of this stack whose command line has a word in it."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (folder / "cmdline").read_bytes().decode(errors="replace")
+                if word in words and str(self.data) in words:
+                    found.append(int(folder.name))
+        return found
+
+
+def until(condition, seconds=60.0, what="a condition"):
+    """Wait until it holds; what it gave."""
+    deadline = monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert monotonic() < deadline, f"{what} did not come about within {seconds:.0f} s"
+        sleep(0.05)
+
+
+def start(data):
+    """Bring a stack up."""
+    stack = Stack(data, free_port())
+    said = stack.run("up", "--detach", "--json")
+    events = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    stack.address = next(event["address"] for event in events if event["event"] == "up")
+    return stack
