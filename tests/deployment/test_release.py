@@ -52,6 +52,20 @@ def release(folder, **choices):
     return make_release(load_project(folder), Choices(**{"tag": "v1", **choices}))
 
 
+def test_an_image_alone_is_deployed_as_it_is_and_runs_no_one_off(folder):
+    made = release(folder, tag=None, services=("api",), images=(("", "elsewhere/api:v9"),))
+    assert made.services[0].definition["containerDefinitions"][0]["image"] == "elsewhere/api:v9"
+    assert (made.before, made.left_out, made.version, made.tag) == ((), ("migrations",), "v9", None)
+    assert made.images == {"elsewhere/api:v9"}
+
+
+def test_a_tag_beside_an_image_is_the_one_offs(folder):
+    made = release(folder, tag="v8", services=("api",), images=(("", "elsewhere/api:v9"),))
+    assert made.services[0].definition["containerDefinitions"][0]["image"] == "elsewhere/api:v9"
+    assert made.before[0].definition["containerDefinitions"][0]["image"] == "shop/migrations:v8"
+    assert made.left_out == ()
+
+
 @pytest.mark.parametrize("kind", ["CODE_DEPLOY", "EXTERNAL"])
 def test_another_controller_in_our_own_definition_is_refused(folder, kind):
     change(folder, "api.service.json", lambda document: document.update(deploymentController={"type": kind}))

@@ -14,11 +14,11 @@ from fairway.project.overlay import has_tag
 from fairway.project.text import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from fairway.aws.session import Aws
-    from fairway.project.model import Project
+    from fairway.project.model import Project, TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,12 @@ class Release:
     before: tuple[OneOff, ...] = ()
     roll_back_all: bool = True
     version: str | None = None
+    tag: str | None = None
+    """What was put in for `{{ tag }}`."""
+    images: frozenset[str] = frozenset()
+    """Given by name on the command line: deployed as they are, never built."""
+    left_out: tuple[str, ...] = ()
+    """One-off tasks that do not run: an image alone says nothing about theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +102,16 @@ def make_release(project: Project, choices: Choices) -> Release:
                 key, spec.service_name, definition, spec.definition_path, spec.service, spec.service_path, spec.after
             )
         )
+    tasks = [task for task in project.tasks.values() if set(task.before) & set(keys)]
+    images_alone = bool(images) and choices.tag is None
     release = Release(
         tuple(services),
-        _one_offs(project, keys, choices),
+        () if images_alone else tuple(_one_off(task, choices.tag) for task in tasks),
         roll_back_all=project.on_failure != "keep",
         version=choices.tag or _version_of(images),
+        tag=choices.tag,
+        images=frozenset(images.values()),
+        left_out=tuple(task.key for task in tasks) if images_alone else (),
     )
     _check_definitions(release)
     return release
@@ -119,16 +130,10 @@ def _check_definitions(release: Release) -> None:
             check_run_shape(task.run, task.run_path)
 
 
-def _one_offs(project: Project, keys: Sequence[str], choices: Choices) -> tuple[OneOff, ...]:
-    found = []
-    for task in project.tasks.values():
-        if not set(task.before) & set(keys):
-            continue
-        tagged = any(has_tag(str(c.get("image", ""))) for c in task.definition["containerDefinitions"])
-        # with --image alone, the one-off of the same version is meant
-        tag = (choices.tag or _version_of(dict(choices.images))) if tagged else None
-        found.append(OneOff(task.key, render_definition(task, tag=tag), task.definition_path, task.run, task.run_path))
-    return tuple(found)
+def _one_off(task: TaskSpec, tag: str | None) -> OneOff:
+    tagged = any(has_tag(str(c.get("image", ""))) for c in task.definition["containerDefinitions"])
+    definition = render_definition(task, tag=tag if tagged else None)
+    return OneOff(task.key, definition, task.definition_path, task.run, task.run_path)
 
 
 def _version_of(images: Mapping[str, str]) -> str | None:
