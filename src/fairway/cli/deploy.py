@@ -228,9 +228,8 @@ class _Deploying:
             out.text(f"  last lines of {failed.key}:")
             for line in failed.lines:
                 out.text(f"    | {line}")
-        else:
-            where = where_lines_are(failed.definition)
-            out.text(f"  no log lines{': ' + where if where else ': it wrote nothing, or never started'}")
+        elif not failed.still_runs:
+            out.text(f"  no log lines: {where_lines_are(failed.definition, failed.task)}")
 
     def _advise(self, key: str, exit_code: int) -> None:
         back = command(f"rollback {key}", self._arguments.env)

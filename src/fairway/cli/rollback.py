@@ -86,9 +86,8 @@ def _plans(
         if isinstance(plan, RollbackPlan):
             plans.append((named, plan))
             continue
-        reason = f"{plan.label()} is known to be good and serves already: ECS has rolled back by itself"
-        out.event("unchanged", service=named.name, task_definition=plan.arn, reason=reason)
-        out.text(f"{named.address}: {reason}")
+        out.event("unchanged", service=named.name, task_definition=plan.definition.arn, reason=plan.reason)
+        out.text(plan.reason if plan.reason.startswith(named.name) else f"{named.address}: {plan.reason}")
     if stuck and len(stuck) == len(services):
         raise stuck[0]
     return plans

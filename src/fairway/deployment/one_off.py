@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fairway.aws.calls import calling
 from fairway.aws.documents import read_task
-from fairway.aws.logs import Follower, elsewhere, log_stream
+from fairway.aws.logs import Follower, elsewhere, log_stream, never_started
 from fairway.aws.session import AwsError
 from fairway.clock import monotonic
 from fairway.deployment.progress import Change
@@ -149,6 +149,15 @@ def _streams(definition: TaskDefinition, task: Task) -> list[tuple[str, str]]:
     return [stream for stream in found if stream is not None]
 
 
-def where_lines_are(definition: TaskDefinition) -> str:
-    """Where the lines of a task without streams may be looked for."""
-    return "; ".join(elsewhere(definition, container["name"]) for container in definition.containers)
+def where_lines_are(definition: TaskDefinition, task: Task | None) -> str:
+    """Why there are no lines of a stopped task, or where they may be looked for: one sentence for each container."""
+    return "; ".join(_where(definition, container["name"], task) for container in definition.containers)
+
+
+def _where(definition: TaskDefinition, container: str, task: Task | None) -> str:
+    if task is None or never_started(task, container):
+        return f"container {container} never started"
+    stream = log_stream(definition, container, task.id)
+    if stream is None:
+        return elsewhere(definition, container)
+    return f"container {container} wrote nothing to {stream[1]} in {stream[0]}"
