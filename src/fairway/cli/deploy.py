@@ -186,7 +186,7 @@ class _Deploying:
         for key, item in result.followed.items():
             assert item.outcome is not None
             if item.outcome.exit_code in {4, 5} and item.picture is not None:
-                explain(out, self._place.observer, item.picture, key)
+                explain(out, self._place.observer, item.picture, key, self._arguments.env)
         for key, error in result.refused.items():
             out.text(out.paint(f"{key}: {error.message}", "red"))
         out.text()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from fairway.cli.command import command
 from fairway.errors import FairwayError
 from fairway.observed import BAD, ROLLBACK_SUCCESSFUL, SUCCESSFUL
 
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         names = ", ".join(named.name for named in missing)
         raise ServiceNotFound(
             f"cluster {place.observer.cluster} has no service {names}",
-            hint="fairway deploy creates it from its definition",
+            hint=f"{command('deploy', arguments.env)} creates it from its definition",
         )
     looked = [_look(place, named) for named in place.services if named.name in living]
     # what is wrong comes first
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     for named, picture, diagnosis in looked:
         found = _addresses(place, picture)
         out.document(_document(picture, diagnosis, found))
-        _show(out, named, picture, diagnosis, found)
+        _show(out, named, picture, diagnosis, found, arguments.env)
     for named in missing:
         out.document({"service": named.name, "cluster": place.observer.cluster, "status": "MISSING"})
         out.text(f"{named.name}: is not in cluster {place.observer.cluster} yet")
@@ -138,7 +139,9 @@ def _target(picture: Picture) -> str:
     return "its revision was deleted" if picture.target is None else picture.target.label()
 
 
-def _show(out: Output, named: Named, picture: Picture, diagnosis: Diagnosis, found: list[str]) -> None:
+def _show(
+    out: Output, named: Named, picture: Picture, diagnosis: Diagnosis, found: list[str], environment: str | None
+) -> None:
     from fairway.deployment.changes import label  # noqa: PLC0415 - only what a verb needs is imported
 
     service, record = picture.service, picture.deployment
@@ -171,6 +174,6 @@ def _show(out: Output, named: Named, picture: Picture, diagnosis: Diagnosis, fou
     for address in found:
         out.text(f"    {address}")
     if wrong or was_taken_back(picture):
-        out.text(f"    → fairway why {named.address}")
+        out.text(f"    → {command(f'why {named.address}', environment)}")
     elif _is_busy(picture):
-        out.text(f"    → fairway watch {named.address}")
+        out.text(f"    → {command(f'watch {named.address}', environment)}")
