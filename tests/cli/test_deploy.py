@@ -62,7 +62,8 @@ def test_a_broken_version_is_rolled_back_by_ecs_and_the_reason_comes_first(proje
     code, out, _ = fairway("watch", "api")
     assert code == 4, "watch ends as deploy did"
     code, out, _ = fairway("status", "api")
-    assert out.startswith("✗ api")
+    assert out.startswith("✓ api"), "the known good revision serves, whole"
+    assert f"note: the last deployment ({project.cluster}-api:2 (v2)) failed and was rolled back" in out
     code, out, _ = fairway("rollback", "api", "--yes")
     assert code == 0
     assert "serves already" in out

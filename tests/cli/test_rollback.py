@@ -76,6 +76,15 @@ def test_to_a_revision_of_ones_own_choice(project, fairway, ecs, named):
     assert "has no revision 99" in err
 
 
+@pytest.mark.parametrize("named", ["2", "FAMILY:2", "v2"])
+def test_to_what_serves_already_is_nothing_to_do(project, fairway, ecs, named):
+    deploy(fairway, "v1", "v2")
+    to = named.replace("FAMILY", f"{project.cluster}-api")
+    code, out, err = fairway("rollback", "api", "--to", to, "--yes")
+    assert (code, out) == (0, f"api is at {to} already: nothing to do\n"), err
+    assert revision(service_of(ecs, project)) == 2
+
+
 def test_a_running_deployment_is_stopped_when_it_came_from_the_known_good(project, fairway, ecs):
     deploy(fairway, "v1")
     project.label("api", start="300")

@@ -6,7 +6,7 @@ import pytest
 from tests.deployment.builders import a_definition, a_service, a_task
 
 from fairway.deployment.known_good import choose
-from fairway.deployment.one_off import judge_task, run_request
+from fairway.deployment.one_off import judge_task, run_request, where_lines_are
 from fairway.deployment.order import check_order, ready
 from fairway.deployment.outcome import Ending, Outcome
 from fairway.deployment.register import Origin, tag_value, with_tags
@@ -159,3 +159,21 @@ def test_a_one_off_runs_once_whatever_its_file_says():
 
 def test_outcomes_know_their_exit_codes():
     assert [Outcome(ending, "").exit_code for ending in Ending] == [0, 4, 5, 7, 6]
+
+
+AWSLOGS = {"logDriver": "awslogs", "options": {"awslogs-group": "/shop", "awslogs-stream-prefix": "api"}}
+
+
+@pytest.mark.parametrize(
+    ("logging", "exit_code", "expected"),
+    [
+        pytest.param(AWSLOGS, None, "container api never started", id="no image, no secret"),
+        pytest.param(AWSLOGS, 1, f"container api wrote nothing to api/api/{1:032x} in /shop", id="a stream that is named"),
+        pytest.param(None, 1, "container api has no logConfiguration: its lines are kept nowhere", id="kept nowhere"),
+        pytest.param({"logDriver": "splunk"}, 1, "container api logs by splunk: look where that sends them", id="elsewhere"),
+    ],
+)  # fmt: skip
+def test_where_the_lines_of_a_one_off_are(logging, exit_code, expected):
+    container = {"name": "api", "image": "shop/api:v1", **({"logConfiguration": logging} if logging else {})}
+    task = a_task(status="STOPPED", containers=(ContainerState("api", "STOPPED", exit_code=exit_code),))
+    assert where_lines_are(a_definition(containers=[container]), task) == expected

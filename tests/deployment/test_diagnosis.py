@@ -13,6 +13,7 @@ from tests.deployment.builders import (
     a_stopped_task,
     a_task,
     an_event,
+    at,
 )
 
 from fairway.deployment.causes import telling_line
@@ -150,7 +151,7 @@ def test_a_service_that_is_well_says_so():
         text_of(picture)
         == """\
 api: shop-api:2 (v2) was deployed; 3 of 3 tasks run
-  nothing is wrong that ECS still remembers (it keeps stopped tasks for about an hour)
+  all is well now, as far as ECS remembers (it keeps stopped tasks for about an hour)
 
   next: fairway status api"""
     )
@@ -203,6 +204,35 @@ def test_the_most_frequent_reason_comes_first_and_that_of_older_revisions_last()
         ("container api: exit code 1", 1),
     ]
     assert "shop-api:1 (v1)" in causes[-1].title
+
+
+def test_what_failed_before_this_deployment_is_no_cause_of_it():
+    old = a_stopped_task(1, reason="Old trouble", exit_code=1, definition=1)
+    new = a_stopped_task(2, reason=EXITED, exit_code=2, stopped=90, created_at=at(60))
+    record = a_record("ROLLBACK_SUCCESSFUL", seconds=50)
+    diagnosis = diagnose(failed([new, old], deployment=record), address="api")
+    assert [cause.tasks for cause in diagnosis.causes] == [(new.arn,)]
+    assert diagnosis.earlier.startswith("earlier: 1 task stopped, the last of shop-api:1 (v1) at 12:01:00: Old trouble")
+
+
+def test_older_failures_are_marked_when_nothing_newer_failed():
+    old = a_stopped_task(1, reason="Old trouble", exit_code=1, definition=1)
+    diagnosis = diagnose(failed([old], deployment=a_record("STOPPED", seconds=50)), address="api")
+    [cause] = diagnosis.causes
+    assert cause.title == "earlier: 1 task of shop-api:1 (v1) stopped before it ran: Old trouble"
+
+
+def test_after_a_good_deployment_all_is_well_and_earlier_failures_are_one_line():
+    hiccups = [a_stopped_task(number, reason=EXITED, exit_code=1, lived=5) for number in (1, 2)]
+    record = a_record("SUCCESSFUL", finished_at=at(100))
+    service = a_service(a_rollout(running=3), events=[an_event("(service api) was unable to place a task.", 20)])
+    picture = a_picture(service, deployment=record, stopped=tuple(hiccups))
+    assert text_of(picture).splitlines()[1:3] == [
+        "  all is well now, as far as ECS remembers (it keeps stopped tasks for about an hour)",
+        f"  earlier: 2 tasks stopped, the last of shop-api:2 (v2) at 12:01:00: {EXITED}",
+    ]
+    crashed = a_stopped_task(3, reason=EXITED, exit_code=1, lived=5, stopped=110)
+    assert not diagnose(a_picture(service, deployment=record, stopped=(crashed,)), address="api").is_well
 
 
 def test_trouble_that_only_events_tell():

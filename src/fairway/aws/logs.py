@@ -41,6 +41,12 @@ def elsewhere(definition: TaskDefinition, container: str) -> str:
     return f"container {container} logs by {driver}: look where that sends them"
 
 
+def never_started(task: Task, container: str) -> bool:
+    """The container of a stopped task has no exit code: it never ran (no image, no secret), so there are no lines of it."""
+    found = next((item for item in task.containers if item.name == container), None)
+    return task.status == "STOPPED" and (found is None or found.exit_code is None)
+
+
 def _group(configuration: Any) -> str:
     return str(configuration.get("options", {}).get("awslogs-group", "?"))
 
@@ -48,8 +54,9 @@ def _group(configuration: Any) -> str:
 def tail(aws: Aws, definition: TaskDefinition, task: Task, container: str, *, most: int = 12) -> LogTail:
     """The last lines of a container of a task, or where they might be."""
     where = log_stream(definition, container, task.id)
+    never = f"container {container} never started" if never_started(task, container) else ""
     if where is None:
-        return LogTail(task.id, container, missing=elsewhere(definition, container))
+        return LogTail(task.id, container, missing=never or elsewhere(definition, container))
     group, stream = where
     with calling(f"reading the log stream {stream} of {group}"):
         try:
@@ -57,10 +64,10 @@ def tail(aws: Aws, definition: TaskDefinition, task: Task, container: str, *, mo
         except ClientError as error:
             if error_code(error) != _NOT_FOUND:
                 raise
-            missing = f"there is no stream {stream} in {group}: the container wrote nothing, or never started"
+            missing = never or f"there is no stream {stream} in {group}: the container wrote nothing"
             return LogTail(task.id, container, missing=missing, group=group, stream=stream)
     lines = tuple(event["message"][:LONGEST_LINE].rstrip() for event in answer["events"])
-    missing = "" if lines else f"the stream {stream} of {group} is empty: the container wrote nothing"
+    missing = "" if lines else never or f"the stream {stream} of {group} is empty: the container wrote nothing"
     return LogTail(task.id, container, lines, missing, group, stream)
 
 

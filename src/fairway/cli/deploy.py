@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.cli.choices import read_duration, read_image, read_set
+from fairway.cli.command import command
 
 if TYPE_CHECKING:
     import argparse
@@ -14,25 +15,29 @@ if TYPE_CHECKING:
 
     from fairway.cli.output import Output
     from fairway.cli.where import Place
-    from fairway.deployment.deploy import Result
+    from fairway.deployment.deploy import Result, Run
     from fairway.deployment.release import Release
     from fairway.observed import Service
     from fairway.project.model import Project
 
 EXAMPLES: Final = """  fairway deploy api --tag v2                     the service api, images with tag v2
   fairway deploy --tag v2                         every service, in their order
-  fairway deploy api --image api=REPOSITORY:v2    another image for one container
+  fairway deploy api --image api=REPOSITORY:v2    exactly that image for one container; no one-off task runs
   fairway deploy api --tag v2 --set api:LOG_LEVEL=DEBUG
   fairway deploy --tag v2 --env production --yes  without a question, for CI
+
+--image deploys exactly the image that it names: it is not built, and one-off tasks (the migrations) are left out, for
+nothing says which of their images belongs to it. With --tag T beside it they run first, with T.
+
+Ctrl-C (exit code 130) and SIGTERM (143) end the command, not the deployment: what was begun is named, and goes on at ECS.
 """
-INTERRUPTED: Final = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("services", nargs="*", metavar="SERVICE", help="services of the project (default: all)")
     parser.add_argument("--tag", metavar="T", help="put in for {{ tag }} in the images")
     parser.add_argument(
-        "--image", action="append", default=[], metavar="[CONTAINER=]I", help="another image for a container"
+        "--image", action="append", default=[], metavar="[CONTAINER=]I", help="exactly this image for a container"
     )
     parser.add_argument(
         "--set",
@@ -42,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an environment variable of a container",
     )
     parser.add_argument(
-        "--timeout", metavar="TIME", help="stop waiting after this time (15m); ECS goes on, exit code 6"
+        "--timeout",
+        metavar="TIME",
+        help="stop waiting after this time (15m); ECS goes on, exit code 6 (default: 30m for a one-off task)",
     )
     parser.add_argument(
         "--yes", action="store_true", help="do not ask before another environment than local is changed"
@@ -50,32 +57,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
-    from fairway.cli.where import Named, connect_to  # noqa: PLC0415 - only what a verb needs is imported
-    from fairway.deployment.release import Choices, make_release, resolve_release  # noqa: PLC0415
-    from fairway.project.load import load_project  # noqa: PLC0415
+    from fairway.cli.interrupted import left_behind, say_interrupted, terminable  # noqa: PLC0415 - what a verb needs
 
-    timeout = None if arguments.timeout is None else read_duration(arguments.timeout, "--timeout")
-    choices = Choices(
-        services=tuple(arguments.services),
-        tag=arguments.tag,
-        images=tuple(read_image(text) for text in arguments.image),
-        sets=tuple(read_set(text) for text in arguments.set),
-    )
-    project = load_project(Path.cwd(), arguments.env)
-    release = make_release(project, choices)
-    named = [Named(item.key, item.name) for item in release.services]
-    place = connect_to(project.environment, named, project=project)
-    return _Deploying(place, project, out, timeout).run(resolve_release(place.aws, release), yes=arguments.yes)
+    deploying = _Deploying(arguments, out)
+    with terminable():
+        try:
+            return deploying.run()
+        except KeyboardInterrupt as error:
+            going, lines = left_behind(deploying.begun, deploying.keys, arguments.env)
+            return say_interrupted(out, error, going, lines)
 
 
 class _Deploying:
-    def __init__(self, place: Place, project: Project, out: Output, timeout: float | None) -> None:
-        self._place = place
-        self._project = project
+    def __init__(self, arguments: argparse.Namespace, out: Output) -> None:
+        self._arguments = arguments
         self._out = out
-        self._timeout = timeout
+        self._place: Place
+        self._project: Project
+        self.keys: tuple[str, ...] = ()
+        """Of the services that are deployed."""
+        self.begun: Run | None = None
+        """None: nothing may have been changed yet."""
 
-    def run(self, release: Release, *, yes: bool) -> int:
+    def run(self) -> int:
+        from fairway.cli.where import Named, connect_to  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.deployment.release import Choices, make_release, resolve_release  # noqa: PLC0415
+        from fairway.project.load import load_project  # noqa: PLC0415
+
+        arguments = self._arguments
+        timeout = None if arguments.timeout is None else read_duration(arguments.timeout, "--timeout")
+        choices = Choices(
+            services=tuple(arguments.services),
+            tag=arguments.tag,
+            images=tuple(read_image(text) for text in arguments.image),
+            sets=tuple(read_set(text) for text in arguments.set),
+        )
+        self._project = load_project(Path.cwd(), arguments.env)
+        release = make_release(self._project, choices)
+        self.keys = tuple(item.key for item in release.services)
+        named = [Named(item.key, item.name) for item in release.services]
+        self._place = connect_to(self._project.environment, named, project=self._project)
+        return self._deploy(resolve_release(self._place.aws, release), timeout)
+
+    def _deploy(self, release: Release, timeout: float | None) -> int:
         from fairway.cli.commit import commit_of  # noqa: PLC0415 - only what a verb needs is imported
         from fairway.cli.confirm import confirm  # noqa: PLC0415
         from fairway.cli.progress import telling  # noqa: PLC0415
@@ -88,6 +112,7 @@ class _Deploying:
         origin = Origin(run_id(place.aws.now()), place.aws.caller_arn(), release.version, commit_of(self._project.root))
         living = Run(place.observer, place.pace, Silent(), origin).check(release)
         lines = self._intended(release, living)
+        yes = self._arguments.yes
         if not environment.is_local and not confirm(
             out, lines, f"Deploy to {environment.name} (account {environment.account})?", yes=yes
         ):
@@ -109,14 +134,16 @@ class _Deploying:
         )
         title = f"{self._project.name} {release.version or ''} → {environment.cluster} ({environment.name})"
         out.text(out.paint(title, "bold"))
+        for key in release.left_out:
+            out.text(
+                f"{key}: does not run: --image deploys exactly that image (with --tag T beside it, {key} runs with T)"
+            )
         began = monotonic()
-        try:
-            with telling(out, place.aws, title=title) as listener:
-                run = Run(place.observer, place.pace, listener, origin, timeout_seconds=self._timeout)
-                run.check(release)
-                result = run.go(release)
-        except KeyboardInterrupt:
-            return self._interrupted(release)
+        with telling(out, place.aws, title=title) as listener:
+            run = Run(place.observer, place.pace, listener, origin, timeout_seconds=timeout)
+            run.check(release)
+            self.begun = run
+            result = run.go(release)
         self._report(result, monotonic() - began)
         return result.exit_code
 
@@ -131,12 +158,12 @@ class _Deploying:
 
     def _build(self, release: Release) -> None:
         """Locally, an image that the registry lacks is built first, and said so."""
-        if not self._place.environment.is_local or release.version is None:
+        if not self._place.environment.is_local or release.tag is None:
             return
         from fairway.aws.images import missing_images  # noqa: PLC0415 - only what a verb needs is imported
 
-        wanted = {item.key: item.definition for item in release.services}
-        wanted |= {item.key: item.definition for item in release.before}
+        wanted = {item.key: _unnamed(item.definition, release.images) for item in release.services}
+        wanted |= {item.key: _unnamed(item.definition, release.images) for item in release.before}
         sources = {key: spec.image for key, spec in self._project.services.items()}
         sources |= {key: spec.image for key, spec in self._project.tasks.items()}
         missing = missing_images(self._place.aws, wanted)
@@ -147,7 +174,7 @@ class _Deploying:
         self._out.event("building", services=keys, images=[missing[key] for key in keys])
         # the tool installs without the engine, and then nothing can be built here
         build: Any = importlib.import_module("fairway.cli.build")
-        build.build_images(self._project, self._place.aws, self._out, tag=release.version, keys=keys)
+        build.build_images(self._project, self._place.aws, self._out, tag=release.tag, keys=keys)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -159,7 +186,7 @@ class _Deploying:
         for key, item in result.followed.items():
             assert item.outcome is not None
             if item.outcome.exit_code in {4, 5} and item.picture is not None:
-                explain(out, self._place.observer, item.picture, key)
+                explain(out, self._place.observer, item.picture, key, self._arguments.env)
         for key, error in result.refused.items():
             out.text(out.paint(f"{key}: {error.message}", "red"))
         out.text()
@@ -195,26 +222,27 @@ class _Deploying:
 
         out = self._out
         out.text()
-        out.text(out.paint(f"{failed.key} failed: {failed.text}; no service was changed", "red"))
+        how = "has not ended" if failed.still_runs else "failed"
+        out.text(out.paint(f"{failed.key} {how}: {failed.text}; no service was changed", "red"))
         if failed.lines:
             out.text(f"  last lines of {failed.key}:")
             for line in failed.lines:
                 out.text(f"    | {line}")
-        else:
-            where = where_lines_are(failed.definition)
-            out.text(f"  no log lines{': ' + where if where else ': it wrote nothing, or never started'}")
+        elif not failed.still_runs:
+            out.text(f"  no log lines: {where_lines_are(failed.definition, failed.task)}")
 
     def _advise(self, key: str, exit_code: int) -> None:
+        back = command(f"rollback {key}", self._arguments.env)
         if exit_code == 6:  # noqa: PLR2004 - handed over
-            self._out.text(f"  → go on watching: fairway watch {key}; go back: fairway rollback {key}")
+            watch = command(f"watch {key}", self._arguments.env)
+            self._out.text(f"  → go on watching: {watch}; go back: {back}")
+        elif exit_code == 5 and self.begun is not None and self.begun.begun.services.get(key):  # noqa: PLR2004
+            self._out.text("  → it is new, so there is nothing to go back to: correct it, and deploy again")
         elif exit_code == 5:  # noqa: PLR2004 - not rolled back
-            self._out.text(f"  → go back to the last known good: fairway rollback {key}")
+            self._out.text(f"  → go back to the last known good: {back}")
 
-    def _interrupted(self, release: Release) -> int:
-        keys = [item.key for item in release.services]
-        self._out.event("interrupted", exit_code=INTERRUPTED, services=keys)
-        self._out.note("")
-        self._out.note("interrupted: what was begun goes on at ECS")
-        self._out.note(f"  → go on watching: {' ; '.join(f'fairway watch {key}' for key in keys)}")
-        self._out.note(f"  → go back:        fairway rollback {' '.join(keys)}")
-        return INTERRUPTED
+
+def _unnamed(definition: Mapping[str, Any], named: frozenset[str]) -> dict[str, Any]:
+    """The definition without containers whose image was named: that one is deployed as it is, never built."""
+    containers = [item for item in definition["containerDefinitions"] if item.get("image") not in named]
+    return {**definition, "containerDefinitions": containers}

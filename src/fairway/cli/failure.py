@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fairway.cli.command import command
 from fairway.errors import FairwayError
 
 if TYPE_CHECKING:
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
     from fairway.observed import Picture
 
 
-def explain(out: Output, observer: Observer, picture: Picture, address: str) -> Diagnosis | None:
-    """Fetch evidence, diagnose, and print; None: AWS did not answer any more."""
+def explain(
+    out: Output, observer: Observer, picture: Picture, address: str, environment: str | None
+) -> Diagnosis | None:
+    """Fetch evidence, diagnose, and print; None: AWS did not answer any more. `environment` is --env as it was given."""
     from fairway.deployment.diagnosis import diagnose  # noqa: PLC0415 - only what a verb needs is imported
     from fairway.deployment.evidence import with_evidence  # noqa: PLC0415
 
@@ -22,16 +26,17 @@ def explain(out: Output, observer: Observer, picture: Picture, address: str) -> 
         diagnosis = diagnose(with_evidence(observer, picture), address=address)
     except FairwayError as error:
         out.note(f"why it failed cannot be asked now: {error.message}")
-        out.note(f"  → fairway why {address}")
+        out.note(f"  → {command(f'why {address}', environment)}")
         return None
-    show(out, diagnosis)
+    show(out, diagnosis, environment)
     return diagnosis
 
 
-def show(out: Output, diagnosis: Diagnosis) -> None:
-    """Print a diagnosis."""
+def show(out: Output, diagnosis: Diagnosis, environment: str | None) -> None:
+    """Print a diagnosis, with a next command that can be pasted."""
     from fairway.deployment.diagnosis import render  # noqa: PLC0415 - only what a verb needs is imported
 
+    diagnosis = replace(diagnosis, next_command=command(diagnosis.next_command, environment))
     out.event("diagnosis", **diagnosis.document())
     lines = render(diagnosis)
     out.text()

@@ -33,6 +33,7 @@ _KEPT: Final = frozenset(
         "service_updated",
         "one_off_started",
         "one_off_log",
+        "one_off_waiting",
         "one_off_stopped",
         "outcome",
         "stopping",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fairway.cli.choices import read_duration
+from fairway.cli.command import command
 from fairway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ EXAMPLES: Final = """  fairway rollback                                    what 
   fairway rollback api                                to its last known good revision
   fairway rollback api --to v1.2.2                    to a version, a revision's number, or family:number
   fairway rollback taskmanager-prod/taskmanager-api   without a project file
+
+Ctrl-C (exit code 130) and SIGTERM (143) end the command, not the rollback: what was begun is named, and goes on at ECS.
 """
-INTERRUPTED: Final = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     from fairway.cli.confirm import confirm  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.cli.interrupted import say_interrupted, terminable  # noqa: PLC0415
     from fairway.cli.progress import telling  # noqa: PLC0415
     from fairway.cli.where import find_place  # noqa: PLC0415
 
@@ -45,7 +48,9 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     place = find_place(arguments, arguments.services)
     services = _order(place, place.services if arguments.services else _last_release(place))
     if arguments.to is not None and len(services) > 1:
-        raise UsageError("--to is for one service", hint="name it: fairway rollback SERVICE --to REVISION")
+        raise UsageError(
+            "--to is for one service", hint=f"name it: {command('rollback SERVICE --to REVISION', arguments.env)}"
+        )
     plans = _plans(place, out, services, arguments.to, are_named=bool(arguments.services))
     if not plans:
         return 0
@@ -54,16 +59,29 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         out.text("nothing was changed")
         return 0
     title = f"rollback in {place.observer.cluster} ({place.environment.name})"
-    try:
-        with telling(out, place.aws, title=title) as listener:
-            code = _go(place, out, listener, plans, timeout)
-    except KeyboardInterrupt:
-        out.event("interrupted", exit_code=INTERRUPTED, services=[named.name for named in services])
-        out.note("\ninterrupted: what was begun goes on at ECS")
-        out.note(f"  → {' ; '.join(f'fairway watch {named.address}' for named in services)}")
-        return INTERRUPTED
+    begun: list[Named] = []
+    with terminable():
+        try:
+            with telling(out, place.aws, title=title) as listener:
+                code = _Going(place, out, listener, timeout, arguments.env, begun).go(plans)
+        except KeyboardInterrupt as error:
+            return say_interrupted(out, error, [named.name for named in begun], _left(plans, begun, arguments.env))
     out.event("finished", at=place.aws.now(), exit_code=code)
     return code
+
+
+def _left(plans: list[tuple[Named, Plan]], begun: list[Named], environment: str | None) -> list[str]:
+    """What an interrupted rollback leaves behind."""
+    if not begun:
+        return ["no service was changed"]
+    lines = []
+    for named, plan in plans:
+        if named in begun:
+            watch = command(f"watch {named.address}", environment)
+            lines.append(f"{named.address}: goes back to {plan.choice.definition.label()} at ECS  → {watch}")
+        else:
+            lines.append(f"{named.address}: is unchanged")
+    return lines
 
 
 def _plans(
@@ -86,9 +104,8 @@ def _plans(
         if isinstance(plan, RollbackPlan):
             plans.append((named, plan))
             continue
-        reason = f"{plan.label()} is known to be good and serves already: ECS has rolled back by itself"
-        out.event("unchanged", service=named.name, task_definition=plan.arn, reason=reason)
-        out.text(f"{named.address}: {reason}")
+        out.event("unchanged", service=named.name, task_definition=plan.definition.arn, reason=plan.reason)
+        out.text(plan.reason if plan.reason.startswith(named.name) else f"{named.address}: {plan.reason}")
     if stuck and len(stuck) == len(services):
         raise stuck[0]
     return plans
@@ -121,23 +138,49 @@ def _order(place: Place, services: list[Named] | tuple[Named, ...]) -> list[Name
     return [of[key] for key in reversed_order(list(of), after)]
 
 
-def _go(place: Place, out: Output, listener: Listener, plans: list[tuple[Named, Plan]], timeout: float | None) -> int:
-    """One service after the other, in the reverse of the order in which they are released; stop at the first that fails."""
-    from fairway.cli.failure import explain  # noqa: PLC0415 - only what a verb needs is imported
-    from fairway.deployment.follow import Watcher  # noqa: PLC0415
-    from fairway.deployment.register import mark  # noqa: PLC0415
-    from fairway.deployment.rollback import rollback_exit_code, start_rollback  # noqa: PLC0415
-    from fairway.observed import BAD, GOOD  # noqa: PLC0415
+class _Going:
+    """Takes services back, one after the other."""
 
-    watcher = Watcher(place.observer, place.pace, listener, timeout_seconds=timeout)
-    for named, plan in plans:
-        target = plan.choice.definition
+    def __init__(
+        self,
+        place: Place,
+        out: Output,
+        listener: Listener,
+        timeout: float | None,
+        environment: str | None,
+        begun: list[Named],
+    ) -> None:
+        from fairway.deployment.follow import Watcher  # noqa: PLC0415 - only what a verb needs is imported
+
+        self._place = place
+        self._out = out
+        self._environment = environment
+        self._begun = begun
+        """Written down before ECS is asked: an interrupt may come before its answer."""
+        self._watcher = Watcher(place.observer, place.pace, listener, timeout_seconds=timeout)
+
+    def go(self, plans: list[tuple[Named, Plan]]) -> int:
+        """In the reverse of the order in which they are released; stop at the first that fails."""
+        for named, plan in plans:
+            code = self._back(named, plan)
+            if code != 0:
+                return code
+        return 0
+
+    def _back(self, named: Named, plan: Plan) -> int:
+        from fairway.cli.failure import explain  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.deployment.register import mark  # noqa: PLC0415
+        from fairway.deployment.rollback import rollback_exit_code, start_rollback  # noqa: PLC0415
+        from fairway.observed import BAD, GOOD  # noqa: PLC0415
+
+        place, out, target = self._place, self._out, plan.choice.definition
         if plan.marks_bad:
             # first, so that a rollback which is interrupted is not undone by the next one
             mark(place.aws, plan.current.arn, BAD, place.aws.now())
+        self._begun.append(named)
         followed = start_rollback(place.observer, place.pace, plan)
-        while not watcher.look([followed]):
-            watcher.wait()
+        while not self._watcher.look([followed]):
+            self._watcher.wait()
         assert followed.outcome is not None
         service = place.observer.services([named.name]).get(named.name)
         code = rollback_exit_code(plan, followed.outcome, "" if service is None else service.task_definition)
@@ -151,9 +194,9 @@ def _go(place: Place, out: Output, listener: Listener, plans: list[tuple[Named, 
         )
         if code != 0:
             if followed.picture is not None and code in {4, 5}:
-                explain(out, place.observer, followed.picture, named.address)
+                explain(out, place.observer, followed.picture, named.address, self._environment)
             out.text(f"{named.address}: not rolled back: {followed.outcome.text}")
             return code
         mark(place.aws, target.arn, GOOD, place.aws.now())
         out.text(f"{named.address}: {target.label()} serves again")
-    return 0
+        return 0

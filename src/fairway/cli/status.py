@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from fairway.cli.command import command
 from fairway.errors import FairwayError
-from fairway.observed import SUCCESSFUL
+from fairway.observed import BAD, ROLLBACK_SUCCESSFUL, SUCCESSFUL
 
 if TYPE_CHECKING:
     import argparse
@@ -42,15 +43,15 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         names = ", ".join(named.name for named in missing)
         raise ServiceNotFound(
             f"cluster {place.observer.cluster} has no service {names}",
-            hint="fairway deploy creates it from its definition",
+            hint=f"{command('deploy', arguments.env)} creates it from its definition",
         )
     looked = [_look(place, named) for named in place.services if named.name in living]
     # what is wrong comes first
-    looked.sort(key=lambda entry: (entry[2].is_well, not _is_busy(entry[1])))
+    looked.sort(key=lambda entry: (not is_wrong(entry[1], entry[2]), not _is_busy(entry[1])))
     for named, picture, diagnosis in looked:
         found = _addresses(place, picture)
         out.document(_document(picture, diagnosis, found))
-        _show(out, named, picture, diagnosis, found)
+        _show(out, named, picture, diagnosis, found, arguments.env)
     for named in missing:
         out.document({"service": named.name, "cluster": place.observer.cluster, "status": "MISSING"})
         out.text(f"{named.name}: is not in cluster {place.observer.cluster} yet")
@@ -66,14 +67,27 @@ def _look(place: Place, named: Named) -> tuple[Named, Picture, Diagnosis]:
 
 
 def now_only(picture: Picture) -> Picture:
-    """The picture without troubles that are over: after a deployment ended well, what failed during it is no news."""
+    """The picture without troubles that are over.
+
+    After a deployment ended well, or ECS took it back and the known good revision serves, what failed during it is no news.
+    """
     record = picture.deployment
-    if record is None or record.status != SUCCESSFUL or record.finished_at is None:
+    if record is None or record.finished_at is None or not (record.status == SUCCESSFUL or was_taken_back(picture)):
         return picture
     since = max(record.finished_at, picture.at - _RECENT)
     stopped = tuple(task for task in picture.stopped if task.stopped_at is not None and task.stopped_at > since)
     events = tuple(event for event in picture.service.events if event.at > since)
     return replace(picture, stopped=stopped, service=replace(picture.service, events=events))
+
+
+def was_taken_back(picture: Picture) -> bool:
+    """ECS has rolled the newest deployment back, and the service is whole: all its tasks run a revision not known to be bad."""
+    record, service = picture.deployment, picture.service
+    if record is None or record.status != ROLLBACK_SUCCESSFUL or service.running < service.desired:
+        return False
+    current = picture.definitions.get(service.task_definition)
+    others = any(rollout.running for rollout in service.rollouts if rollout.task_definition != service.task_definition)
+    return not others and current is not None and current.verdict != BAD
 
 
 def _is_busy(picture: Picture) -> bool:
@@ -83,7 +97,7 @@ def _is_busy(picture: Picture) -> bool:
 def is_wrong(picture: Picture, diagnosis: Diagnosis) -> bool:
     """Something is wrong now: tasks are missing, a deployment fails, targets are unwell. Old failures alone are not."""
     record, service = picture.deployment, picture.service
-    if record is not None and record.is_over and record.status != SUCCESSFUL:
+    if record is not None and record.is_over and record.status != SUCCESSFUL and not was_taken_back(picture):
         return True
     if service.running < service.desired and (record is None or record.is_over):
         return True
@@ -121,7 +135,13 @@ def _document(picture: Picture, diagnosis: Diagnosis, found: list[str]) -> dict[
     }
 
 
-def _show(out: Output, named: Named, picture: Picture, diagnosis: Diagnosis, found: list[str]) -> None:
+def _target(picture: Picture) -> str:
+    return "its revision was deleted" if picture.target is None else picture.target.label()
+
+
+def _show(
+    out: Output, named: Named, picture: Picture, diagnosis: Diagnosis, found: list[str], environment: str | None
+) -> None:
     from fairway.deployment.changes import label  # noqa: PLC0415 - only what a verb needs is imported
 
     service, record = picture.service, picture.deployment
@@ -137,7 +157,9 @@ def _show(out: Output, named: Named, picture: Picture, diagnosis: Diagnosis, fou
         out.text(f"    {out.paint(cause.title, 'red')}")
         if cause.likely:
             out.text(f"      likely cause: {cause.likely}")
-    if record is not None and record.status != SUCCESSFUL:
+    if was_taken_back(picture):
+        out.text(f"    note: the last deployment ({_target(picture)}) failed and was rolled back")
+    elif record is not None and record.status != SUCCESSFUL:
         reason = record.rollback_reason or record.reason
         out.text(f"    deployment {record.id} {record.status}" + (f": {reason}" if reason else ""))
     if _is_busy(picture):
@@ -151,7 +173,7 @@ def _show(out: Output, named: Named, picture: Picture, diagnosis: Diagnosis, fou
         out.text("    targets: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
     for address in found:
         out.text(f"    {address}")
-    if wrong:
-        out.text(f"    → fairway why {named.address}")
+    if wrong or was_taken_back(picture):
+        out.text(f"    → {command(f'why {named.address}', environment)}")
     elif _is_busy(picture):
-        out.text(f"    → fairway watch {named.address}")
+        out.text(f"    → {command(f'watch {named.address}', environment)}")

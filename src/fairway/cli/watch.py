@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fairway.cli.choices import read_duration
+from fairway.cli.command import command
 from fairway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     if not followed:
         raise UsageError(
             f"ECS has no record of a deployment of {', '.join(named.name for named in place.services)}",
-            hint="fairway status shows what runs",
+            hint=f"{command('status', arguments.env)} shows what runs",
         )
     try:
-        return watch(place, out, followed, timeout=timeout)
+        return watch(place, out, followed, timeout=timeout, environment=arguments.env)
     except KeyboardInterrupt:
         out.event("interrupted", exit_code=INTERRUPTED, services=[named.name for named in place.services])
         out.note("\nno longer watching; the deployment goes on at ECS")
@@ -61,7 +62,9 @@ def newest_deployments(place: Place) -> list[Followed]:
     return found
 
 
-def watch(place: Place, out: Output, followed: list[Followed], *, timeout: float | None) -> int:
+def watch(
+    place: Place, out: Output, followed: list[Followed], *, timeout: float | None, environment: str | None
+) -> int:
     """Follow to the end; the exit code is the gravest of theirs."""
     from fairway.cli.failure import explain  # noqa: PLC0415 - only what a verb needs is imported
     from fairway.cli.progress import telling  # noqa: PLC0415
@@ -82,7 +85,7 @@ def watch(place: Place, out: Output, followed: list[Followed], *, timeout: float
         assert item.outcome is not None
         endings.append(item.outcome.ending)
         if item.outcome.exit_code in {4, 5} and item.picture is not None:
-            explain(out, place.observer, item.picture, address[item.service])
+            explain(out, place.observer, item.picture, address[item.service], environment)
     out.text()
     for item in followed:
         assert item.outcome is not None

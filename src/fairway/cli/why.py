@@ -29,5 +29,5 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     place = find_place(arguments, arguments.services)
     for named in place.services:
         picture = with_evidence(place.observer, observe_service(place.observer, named.name))
-        show(out, diagnose(picture, address=named.address))
+        show(out, diagnose(picture, address=named.address), arguments.env)
     return 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from fairway.clock import monotonic
+from fairway.deployment.begun import Begun
 from fairway.deployment.follow import Followed, Watcher
 from fairway.deployment.known_good import last_known_good
 from fairway.deployment.one_off import run_one_off
@@ -20,7 +21,7 @@ from fairway.deployment.outcome import EXIT_CODES, Ending, Outcome, overall
 from fairway.deployment.progress import Change
 from fairway.deployment.register import mark, register
 from fairway.deployment.update import create, refuse_others, update
-from fairway.errors import FairwayError, UsageError
+from fairway.errors import DeploymentHeld, FairwayError, UsageError
 from fairway.observed import BAD, GOOD
 
 if TYPE_CHECKING:
@@ -75,7 +76,18 @@ class Run:
         self._before: dict[str, Service] = {}
         self._created: set[str] = set()
         self._stopped: set[str] = set()
-        self._result = Result()
+        self.result = Result()
+        """As far as the run has come."""
+        self.begun = Begun()
+
+    @property
+    def cluster(self) -> str:
+        return self._observer.cluster
+
+    @property
+    def started_by(self) -> str:
+        """`startedBy` of this run's one-off tasks."""
+        return f"fairway/{self._origin.run}"
 
     def check(self, release: Release) -> dict[str, Service]:
         """Refuse what cannot be deployed, before anything is changed; the living services, by name.
@@ -102,11 +114,11 @@ class Run:
         """Deploy, after `check`."""
         for task in release.before:
             if not self._one_off(task):
-                self._result.not_started = tuple(item.key for item in release.services)
-                return self._result
+                self.result.not_started = tuple(item.key for item in release.services)
+                return self.result
         self._services(release)
         self._conclude(release)
-        return self._result
+        return self.result
 
     # -- one-off tasks -----------------------------------------------------------------------------------------------
 
@@ -119,14 +131,15 @@ class Run:
             key=task.key,
             definition=definition,
             run=task.run,
-            started_by=f"fairway/{self._origin.run}",
+            started_by=self.started_by,
+            begun=self.begun,
             deadline=self._deadline,
         )
         if result.succeeded:
             self._mark(definition, GOOD, task.key)
             return True
-        self._result.one_off = result
-        self._result.exit_code = EXIT_CODES[Ending.HANDED_OVER if result.still_runs else Ending.NOT_ROLLED_BACK]
+        self.result.one_off = result
+        self.result.exit_code = EXIT_CODES[Ending.HANDED_OVER if result.still_runs else Ending.NOT_ROLLED_BACK]
         if not result.still_runs:
             self._mark(definition, BAD, task.key)
         return False
@@ -153,13 +166,13 @@ class Run:
                     if not self._start(of[key]):
                         failed = True
                         break
-            going = [item for item in self._result.followed.values() if item.outcome is None]
+            going = [item for item in self.result.followed.values() if item.outcome is None]
             if failed and release.roll_back_all:
                 self._stop(going)
             if not going:
                 break
             for ended in self._watcher.look(going):
-                key = next(k for k, item in self._result.followed.items() if item is ended)
+                key = next(k for k, item in self.result.followed.items() if item is ended)
                 assert ended.outcome is not None
                 self._ended(ended, ended.outcome, by_us=failed)
                 if ended.outcome.ending is Ending.SUCCEEDED:
@@ -168,7 +181,7 @@ class Run:
                     failed = True
             if any(item.outcome is None for item in going):
                 self._watcher.wait()
-        self._result.not_started = tuple(key for key in after if key not in started)
+        self.result.not_started = tuple(key for key in after if key not in started)
 
     def _start(self, item: ServiceRelease) -> bool:
         try:
@@ -176,20 +189,24 @@ class Run:
             living = self._before.get(item.name)
             if living is None:
                 assert item.service is not None
+                self.begun.services[item.key] = True
                 begun = create(self._observer, self._pace, item.service, item.name, definition.arn)
                 self._created.add(item.key)
             else:
+                self.begun.services[item.key] = False
                 begun = update(self._observer, self._pace, item.service, living, definition.arn)
         except FairwayError as error:
-            if not self._result.followed and not self._result.refused and error.exit_code == 1:
+            if item.key in self.begun.services and not isinstance(error, DeploymentHeld):
+                del self.begun.services[item.key]
+            if not self.result.followed and not self.result.refused and error.exit_code == 1:
                 # nothing was deployed by this run: AWS's own answer is all that there is to say
                 raise
-            self._result.refused[item.key] = error
+            self.result.refused[item.key] = error
             self._listener.change(
                 Change("refused", item.name, error.message, {"message": error.message}, is_problem=True)
             )
             return False
-        self._result.followed[item.key] = Followed(item.name, begun.record.arn, definition)
+        self.result.followed[item.key] = Followed(item.name, begun.record.arn, definition)
         verb = "created" if begun.created else "updated"
         fields = {"service_deployment": begun.record.arn, "task_definition": definition.arn, "created": begun.created}
         text = f"{verb}: service deployment {begun.record.id} brings in {definition.label()}"
@@ -199,7 +216,7 @@ class Run:
     def _stop(self, going: Sequence[Followed]) -> None:
         """Take back what is still under way beside a service that failed: by ECS's own rollback."""
         for item in going:
-            key = next(k for k, other in self._result.followed.items() if other is item)
+            key = next(k for k, other in self.result.followed.items() if other is item)
             if item.deployment in self._stopped or key in self._created:
                 continue
             self._stopped.add(item.deployment)
@@ -233,58 +250,58 @@ class Run:
     # -- back again --------------------------------------------------------------------------------------------------
 
     def _conclude(self, release: Release) -> None:
-        endings = [item.outcome.ending for item in self._result.followed.values() if item.outcome is not None]
+        endings = [item.outcome.ending for item in self.result.followed.values() if item.outcome is not None]
         failed = any(ending in {Ending.ROLLED_BACK, Ending.NOT_ROLLED_BACK} for ending in endings)
-        if failed or self._result.refused:
+        if failed or self.result.refused:
             self._take_back(release)
-        if self._result.refused and Ending.NOT_ROLLED_BACK not in endings:
+        if self.result.refused and Ending.NOT_ROLLED_BACK not in endings:
             # AWS did not begin it: of this service nothing is to be taken back
             endings.append(Ending.ROLLED_BACK)
-        if not endings and self._result.not_started:
+        if not endings and self.result.not_started:
             endings = [Ending.HANDED_OVER]
-        back = [outcome.ending is Ending.SUCCEEDED for outcome in self._result.went_back.values()]
-        self._result.exit_code = overall(endings, went_back=back, left=len(self._result.kept))
-        if self._result.exit_code == 0 and self._result.not_started:
-            self._result.exit_code = EXIT_CODES[Ending.HANDED_OVER]
+        back = [outcome.ending is Ending.SUCCEEDED for outcome in self.result.went_back.values()]
+        self.result.exit_code = overall(endings, went_back=back, left=len(self.result.kept))
+        if self.result.exit_code == 0 and self.result.not_started:
+            self.result.exit_code = EXIT_CODES[Ending.HANDED_OVER]
 
     def _take_back(self, release: Release) -> None:
         finished = [
             key
-            for key, item in self._result.followed.items()
+            for key, item in self.result.followed.items()
             if item.outcome is not None and item.outcome.ending is Ending.SUCCEEDED
         ]
         for key in reversed(finished):
             if not release.roll_back_all:
-                self._result.kept[key] = 'on_failure = "keep"'
+                self.result.kept[key] = 'on_failure = "keep"'
             elif key in self._created:
-                self._result.kept[key] = "it was created by this run: there is nothing to go back to"
+                self.result.kept[key] = "it was created by this run: there is nothing to go back to"
             else:
-                self._take_one_back(key, self._result.followed[key])
+                self._take_one_back(key, self.result.followed[key])
 
     def _take_one_back(self, key: str, item: Followed) -> None:
         was = self._observer.find_task_definition(self._before[item.service].task_definition)
         service = self._observer.services([item.service]).get(item.service)
         if service is None or service.task_definition != item.target.arn:
-            self._result.kept[key] = "somebody else has changed it since"
+            self.result.kept[key] = "somebody else has changed it since"
             return
         if was is None or was.verdict == BAD or not was.is_active:
             choice = last_known_good(self._observer, service, item.target.arn)
             was = None if choice is None else choice.definition
         if was is None:
-            self._result.kept[key] = "no revision is known to be good"
+            self.result.kept[key] = "no revision is known to be good"
             return
         text = f"a later service failed: back to {was.label()}"
         self._listener.change(Change("taking_back", item.service, text, {"task_definition": was.arn}))
         try:
             begun = update(self._observer, self._pace, None, service, was.arn)
         except FairwayError as error:
-            self._result.went_back[key] = Outcome(Ending.NOT_ROLLED_BACK, error.message)
+            self.result.went_back[key] = Outcome(Ending.NOT_ROLLED_BACK, error.message)
             return
         back = Followed(item.service, begun.record.arn, was)
         while not self._watcher.look([back]):
             self._watcher.wait()
         assert back.outcome is not None
-        self._result.went_back[key] = back.outcome
+        self.result.went_back[key] = back.outcome
         ended = {"outcome": str(back.outcome.ending), "reason": back.outcome.text, "task_definition": was.arn}
         bad = back.outcome.ending is not Ending.SUCCEEDED
         self._listener.change(

@@ -7,12 +7,12 @@ lines of one task of each group of failures (`deployment/evidence.py` fetches th
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.deployment.causes import likely_cause
 from fairway.deployment.changes import is_bad_news, label
-from fairway.deployment.failures import Failure, failures
+from fairway.deployment.failures import Failure, split_failures
 from fairway.observed import BAD, ROLLBACK_SUCCESSFUL, ROLLING_BACK, SUCCESSFUL, short
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Diagnosis:
     headline: str
     causes: tuple[Cause, ...]
     next_command: str
+    earlier: str = ""
+    """What failed before, in one line: no cause of how things are now."""
 
     @property
     def is_well(self) -> bool:
@@ -71,6 +73,7 @@ class Diagnosis:
                 }
                 for cause in self.causes
             ],
+            "earlier": self.earlier,
             "next": self.next_command,
         }
 
@@ -78,15 +81,29 @@ class Diagnosis:
 def diagnose(picture: Picture, *, address: str) -> Diagnosis:
     """The causes in a picture. `address` is how the service is named on the command line: `api` or `CLUSTER/SERVICE`."""
     target = picture.target.arn if picture.target is not None else None
-    ours = failures(picture, only=target)
-    others = [failure for failure in failures(picture) if failure.task_definition != target]
-    found = [
-        *_failed(picture, ours),
-        *_unwell(picture),
-        *_events(picture, has_failures=bool(ours)),
-        *_failed(picture, others),
-    ]
-    return Diagnosis(picture.service.name, headline(picture), tuple(found), _next(picture, found, address))
+    now, earlier = split_failures(picture)
+    # what the deployment brought in comes first
+    now.sort(key=lambda failure: failure.task_definition != target)
+    found = [*_failed(picture, now), *_unwell(picture), *_events(picture, has_failures=bool(now))]
+    note = ""
+    if earlier and not now and not _ended_well(picture):
+        found += [replace(cause, title=f"earlier: {cause.title}") for cause in _failed(picture, earlier)]
+    elif earlier:
+        note = _note(picture, earlier)
+    return Diagnosis(picture.service.name, headline(picture), tuple(found), _next(picture, found, address), note)
+
+
+def _ended_well(picture: Picture) -> bool:
+    return picture.deployment is not None and picture.deployment.status == SUCCESSFUL
+
+
+def _note(picture: Picture, earlier: list[Failure]) -> str:
+    """What failed earlier, in one line."""
+    newest = max(earlier, key=lambda failure: failure.newest.stopped_at or failure.newest.created_at)
+    count = sum(len(failure.tasks) for failure in earlier)
+    when = newest.newest.stopped_at or newest.newest.created_at
+    what = f"{count} task{'s' if count > 1 else ''} stopped, the last of {label(picture, newest.task_definition)}"
+    return f"earlier: {what} at {when:%H:%M:%S}: {newest.reason}"
 
 
 def headline(picture: Picture) -> str:
@@ -182,7 +199,8 @@ _BREAKER: Final = "circuit breaker"
 
 def _events(picture: Picture, *, has_failures: bool) -> Iterator[Cause]:
     """Service events that tell of trouble which no stopped task shows: placement, capacity, bounds, permissions."""
-    since = picture.deployment.created_at if picture.deployment is not None else None
+    record = picture.deployment
+    since = None if record is None else record.finished_at if _ended_well(picture) else record.created_at
     shown: set[str] = set()
     for event in picture.service.events:
         if len(shown) >= _MOST_EVENTS or (since is not None and event.at < since):
@@ -231,7 +249,9 @@ def render(diagnosis: Diagnosis) -> list[str]:
         if cause.remedy:
             lines.append(f"    to do: {cause.remedy}")
     if diagnosis.is_well:
-        lines.append("  nothing is wrong that ECS still remembers (it keeps stopped tasks for about an hour)")
+        lines.append("  all is well now, as far as ECS remembers (it keeps stopped tasks for about an hour)")
+    if diagnosis.earlier:
+        lines.append(f"  {diagnosis.earlier}")
     return [*lines, "", f"  next: {diagnosis.next_command}"]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from fairway.aws.logs import tail
 from fairway.aws.session import AwsError
-from fairway.deployment.failures import failures
+from fairway.deployment.failures import failures, split_failures
 from fairway.observed import LogTail, Picture
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ def with_evidence(observer: Observer, picture: Picture) -> Picture:
     """The picture with health checks, and the last log lines of a task of each group of failures."""
     picture = with_definitions(observer, picture)
     target = picture.target.arn if picture.target is not None else ""
+    now, earlier = split_failures(picture)
     # what the deployment brought in is asked about first
-    groups = sorted(failures(picture), key=lambda failure: failure.task_definition != target)
+    groups = [*sorted(now, key=lambda failure: failure.task_definition != target), *earlier]
     logs = [found for failure in groups[:_MOST_GROUPS] for found in [_tail(observer, picture, failure)] if found]
     try:
         checks = tuple(observer.health_checks(picture.service.target_groups))

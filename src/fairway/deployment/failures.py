@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from fairway.deployment.changes import is_failure
+from fairway.observed import SUCCESSFUL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,6 +70,27 @@ def failures(picture: Picture, *, only: str | None = None) -> list[Failure]:
         groups.setdefault(key, []).append((task, container, target_reason))
     made = [_failure(members) for members in groups.values()]
     return sorted(made, key=lambda failure: len(failure.tasks), reverse=True)
+
+
+def split_failures(picture: Picture) -> tuple[list[Failure], list[Failure]]:
+    """(failures of the deployment in question or since, earlier ones).
+
+    Of a deployment that goes on or failed: tasks of the revision that it brought in, or that were started since it began. Of
+    one that ended well: tasks that stopped after its end; what stopped on the way did not keep it from succeeding.
+    """
+    return (
+        failures(replace(picture, stopped=tuple(task for task in picture.stopped if _is_of_now(picture, task)))),
+        failures(replace(picture, stopped=tuple(task for task in picture.stopped if not _is_of_now(picture, task)))),
+    )
+
+
+def _is_of_now(picture: Picture, task: Task) -> bool:
+    record = picture.deployment
+    if record is None:
+        return True
+    if record.status == SUCCESSFUL:
+        return task.stopped_at is None or record.finished_at is None or task.stopped_at > record.finished_at
+    return task.created_at >= record.created_at
 
 
 def _failure(members: Sequence[tuple[Task, ContainerState | None, str]]) -> Failure:

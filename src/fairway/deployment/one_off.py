@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fairway.aws.calls import calling
 from fairway.aws.documents import read_task
-from fairway.aws.logs import Follower, elsewhere, log_stream
+from fairway.aws.logs import Follower, elsewhere, log_stream, never_started
 from fairway.aws.session import AwsError
 from fairway.clock import monotonic
 from fairway.deployment.progress import Change
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 
     from fairway.aws.observe import Observer
     from fairway.aws.pace import Pace
+    from fairway.deployment.begun import Begun
     from fairway.deployment.progress import Listener
     from fairway.observed import Task, TaskDefinition
 
-_LAST_LINES = 12
+_LAST_LINES: Final = 12
+LIMIT_SECONDS: Final = 1800.0
+"""How long a one-off task is waited for when nobody gives another time."""
+_TELL_SECONDS: Final = 10.0
+_SHORT_ID: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +81,17 @@ def run_one_off(
     definition: TaskDefinition,
     run: Mapping[str, Any] | None,
     started_by: str,
+    begun: Begun,
     deadline: float | None = None,
 ) -> OneOffResult:
-    """Run a task and wait for its end.
+    """Run a task and wait for its end: until `deadline`, else for half an hour.
 
     Raises:
         AwsError: ECS does not run it (carries its text).
     """
-    task = _start(observer, key, definition, run, started_by)
+    began = told = monotonic()
+    begun.one_off, begun.task, begun.has_run = key, None, True
+    task = begun.task = _start(observer, key, definition, run, started_by)
     listener.change(Change("one_off_started", key, f"{definition.label()} runs as task {task.id}", {"task": task.arn}))
     follower, kept = Follower(observer.aws, since=None), list[str]()
     streams = _streams(definition, task)
@@ -96,23 +104,32 @@ def run_one_off(
             listener.change(Change("one_off_log", key, line.text, fields))
         if task.status == "STOPPED" or not found:
             break
-        if deadline is not None and monotonic() >= deadline:
-            return OneOffResult(
-                key,
-                task,
-                definition,
-                succeeded=False,
-                text="--timeout is over; the task runs on",
-                lines=(),
-                still_runs=True,
-            )
+        now = monotonic()
+        if now >= (began + LIMIT_SECONDS if deadline is None else deadline):
+            text = f"{_limit(deadline)}; task {task.id} goes on"
+            return OneOffResult(key, task, definition, succeeded=False, text=text, still_runs=True)
+        if now - told >= _TELL_SECONDS:
+            told = now
+            listener.change(_waiting(key, task, now - began))
         pace.wait()
+    begun.one_off = begun.task = None
     succeeded, why = judge_task(task)
     lines = tuple(kept[-_LAST_LINES:])
     codes = {container.name: container.exit_code for container in task.containers}
     fields = {"task": task.arn, "succeeded": succeeded, "reason": why, "exit_codes": codes}
     listener.change(Change("one_off_stopped", key, f"{key}: {why}", fields, is_problem=not succeeded))
     return OneOffResult(key, task, definition, succeeded, why, lines)
+
+
+def _limit(deadline: float | None) -> str:
+    if deadline is not None:
+        return "--timeout is over"
+    return f"it did not end within {LIMIT_SECONDS / 60:.0f} minutes (--timeout gives it more or less)"
+
+
+def _waiting(key: str, task: Task, seconds: float) -> Change:
+    text = f"waiting for the end of task {task.id[:_SHORT_ID]} ({task.status}), for {seconds:.0f} s now"
+    return Change("one_off_waiting", key, text, {"task": task.arn, "status": task.status, "seconds": round(seconds)})
 
 
 def _start(
@@ -132,6 +149,15 @@ def _streams(definition: TaskDefinition, task: Task) -> list[tuple[str, str]]:
     return [stream for stream in found if stream is not None]
 
 
-def where_lines_are(definition: TaskDefinition) -> str:
-    """Where the lines of a task without streams may be looked for."""
-    return "; ".join(elsewhere(definition, container["name"]) for container in definition.containers)
+def where_lines_are(definition: TaskDefinition, task: Task | None) -> str:
+    """Why there are no lines of a stopped task, or where they may be looked for: one sentence for each container."""
+    return "; ".join(_where(definition, container["name"], task) for container in definition.containers)
+
+
+def _where(definition: TaskDefinition, container: str, task: Task | None) -> str:
+    if task is None or never_started(task, container):
+        return f"container {container} never started"
+    stream = log_stream(definition, container, task.id)
+    if stream is None:
+        return elsewhere(definition, container)
+    return f"container {container} wrote nothing to {stream[1]} in {stream[0]}"

@@ -6,17 +6,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fairway.aws.values import resolve_values
+from fairway.deployment.shapes import check_run_shape, check_service_shape, check_task_definition_shape
+from fairway.deployment.update import refuse_other_controllers
 from fairway.errors import UsageError
 from fairway.project.load import render_definition
 from fairway.project.overlay import has_tag
 from fairway.project.text import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from fairway.aws.session import Aws
-    from fairway.project.model import Project
+    from fairway.project.model import Project, TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class OneOff:
     definition: Mapping[str, Any]
     definition_path: Path
     run: Mapping[str, Any] | None = None
+    run_path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,12 @@ class Release:
     before: tuple[OneOff, ...] = ()
     roll_back_all: bool = True
     version: str | None = None
+    tag: str | None = None
+    """What was put in for `{{ tag }}`."""
+    images: frozenset[str] = frozenset()
+    """Given by name on the command line: deployed as they are, never built."""
+    left_out: tuple[str, ...] = ()
+    """One-off tasks that do not run: an image alone says nothing about theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,8 @@ def make_release(project: Project, choices: Choices) -> Release:
     """The release that the choices ask for.
 
     Raises:
-        UsageError: an unknown service or container, a missing tag; nothing was changed.
+        UsageError: an unknown service or container, a missing tag, a definition that AWS would refuse, another controller
+            than ECS; nothing was changed.
     """
     keys = list(choices.services) or list(project.services)
     for key in (*keys, *(item[0] for item in choices.sets)):
@@ -92,24 +102,38 @@ def make_release(project: Project, choices: Choices) -> Release:
                 key, spec.service_name, definition, spec.definition_path, spec.service, spec.service_path, spec.after
             )
         )
-    return Release(
+    tasks = [task for task in project.tasks.values() if set(task.before) & set(keys)]
+    images_alone = bool(images) and choices.tag is None
+    release = Release(
         tuple(services),
-        _one_offs(project, keys, choices),
+        () if images_alone else tuple(_one_off(task, choices.tag) for task in tasks),
         roll_back_all=project.on_failure != "keep",
         version=choices.tag or _version_of(images),
+        tag=choices.tag,
+        images=frozenset(images.values()),
+        left_out=tuple(task.key for task in tasks) if images_alone else (),
     )
+    _check_definitions(release)
+    return release
 
 
-def _one_offs(project: Project, keys: Sequence[str], choices: Choices) -> tuple[OneOff, ...]:
-    found = []
-    for task in project.tasks.values():
-        if not set(task.before) & set(keys):
-            continue
-        tagged = any(has_tag(str(c.get("image", ""))) for c in task.definition["containerDefinitions"])
-        # with --image alone, the one-off of the same version is meant
-        tag = (choices.tag or _version_of(dict(choices.images))) if tagged else None
-        found.append(OneOff(task.key, render_definition(task, tag=tag), task.definition_path, task.run))
-    return tuple(found)
+def _check_definitions(release: Release) -> None:
+    """Refuse what AWS would, before anything is built, run or registered."""
+    for item in release.services:
+        if item.service is not None and item.service_path is not None:
+            refuse_other_controllers(item.service, item.service_path)
+            check_service_shape(item.service, item.service_path)
+        check_task_definition_shape(item.definition, item.definition_path)
+    for task in release.before:
+        check_task_definition_shape(task.definition, task.definition_path)
+        if task.run is not None and task.run_path is not None:
+            check_run_shape(task.run, task.run_path)
+
+
+def _one_off(task: TaskSpec, tag: str | None) -> OneOff:
+    tagged = any(has_tag(str(c.get("image", ""))) for c in task.definition["containerDefinitions"])
+    definition = render_definition(task, tag=tag if tagged else None)
+    return OneOff(task.key, definition, task.definition_path, task.run, task.run_path)
 
 
 def _version_of(images: Mapping[str, str]) -> str | None:
@@ -138,7 +162,7 @@ def resolve_release(aws: Aws, release: Release) -> Release:
         replace(
             item,
             definition=resolve_values(aws, item.definition, item.definition_path),
-            run=None if item.run is None else resolve_values(aws, item.run, None),
+            run=None if item.run is None else resolve_values(aws, item.run, item.run_path),
         )
         for item in release.before
     )

@@ -35,6 +35,14 @@ class NothingToGoBackTo(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Nothing is to be done: what is wanted serves already."""
+
+    definition: TaskDefinition
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RollbackPlan:
     """What a rollback of a service changes."""
 
@@ -66,15 +74,15 @@ class RollbackPlan:
         return lines
 
 
-def plan_rollback(observer: Observer, name: str, to: str | None = None) -> RollbackPlan | TaskDefinition:
+def plan_rollback(observer: Observer, name: str, to: str | None = None) -> RollbackPlan | Unchanged:
     """What a rollback of a service would change; `to` names a revision (`7`, `family:7`, or its version).
 
-    After ECS itself has rolled back, the known good revision serves already: then that is the answer, and nothing changes.
+    After ECS itself has rolled back, the known good revision serves already, and nothing changes; nor when `to` serves.
 
     Raises:
         ServiceNotFound: there is no such service.
         NothingToGoBackTo: no other revision is known to be good.
-        UsageError: no such revision, or the service is at it already.
+        UsageError: no such revision, or it is being deployed now.
     """
     service = observer.service(name)
     refuse_others(service)
@@ -85,7 +93,10 @@ def plan_rollback(observer: Observer, name: str, to: str | None = None) -> Rollb
         current_arn = of.get(running.target_revision.arn, current_arn)
     current = observer.task_definition(current_arn, fresh=True)
     if to is None and running is None and current.verdict == GOOD and _failed_since(observer, name, current_arn):
-        return current
+        reason = f"{current.label()} is known to be good and serves already: ECS has rolled back by itself"
+        return Unchanged(current, reason)
+    if to is not None and running is None and _is_meant(current, to):
+        return Unchanged(current, f"{name} is at {to} already: nothing to do")
     choice = last_known_good(observer, service, current_arn) if to is None else _named(observer, current, to)
     if choice is None:
         raise NothingToGoBackTo(
@@ -93,9 +104,17 @@ def plan_rollback(observer: Observer, name: str, to: str | None = None) -> Rollb
             hint=f"choose one yourself: fairway rollback {observer.cluster}/{name} --to REVISION (see fairway history)",
         )
     if choice.definition.arn == current_arn:
-        raise UsageError(f"{name} is at {current.label()} already", hint=f"fairway history {observer.cluster}/{name}")
+        raise UsageError(
+            f"{name}: {current.label()} is being deployed now", hint=f"fairway watch {observer.cluster}/{name}"
+        )
     by_stopping = running is not None and has_source(observer, running, choice.definition.arn)
     return RollbackPlan(service, current, choice, running, by_stopping)
+
+
+def _is_meant(current: TaskDefinition, to: str) -> bool:
+    """`to` names the current revision. By its version only if it is not known to be bad: another one of it may be meant."""
+    by_version = current.version == to and current.verdict != BAD
+    return to in {str(current.number), current.name} or (by_version and not to.isdigit())
 
 
 def _running(observer: Observer, name: str) -> ServiceDeployment | None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from fairway.aws.calls import calling
 from fairway.clock import monotonic
 from fairway.errors import DeploymentHeld, UsageError
+from fairway.project.text import place
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from pathlib import Path
 
     from fairway.aws.observe import Observer
     from fairway.aws.pace import Pace
@@ -47,6 +49,22 @@ def refuse_others(service: Service) -> None:
         )
     if service.status == "DRAINING":
         raise UsageError(f"{service.name} is being deleted", hint="wait until it is INACTIVE, and deploy again")
+
+
+def refuse_other_controllers(document: Mapping[str, Any], path: Path) -> None:
+    """Refuse a service definition that asks for another controller than ECS's own.
+
+    Raises:
+        UsageError: names file and line.
+    """
+    controller = document.get("deploymentController")
+    kind = controller.get("type") if isinstance(controller, dict) else None
+    if kind in _OTHERS:
+        raise UsageError(
+            f"{place(path, 'deploymentController', 'type')}: the deployment controller {kind} is one that Fairway does not "
+            "drive",
+            hint=f"{_OTHERS[kind]}; or take deploymentController out: ECS is the default",
+        )
 
 
 def create_request(document: Mapping[str, Any], *, cluster: str, name: str, task_definition: str) -> dict[str, Any]:

@@ -166,7 +166,7 @@ class _Loader:
         _check_keys(table, _TASK_KEYS, self._path, "tasks", key)
         overrides = self._overrides("tasks", key)
         definition, definition_path = self._definition(table, overrides, "tasks", key)
-        run = None
+        run = run_path = None
         if "run" in table:
             run_path = self._root / str(table["run"])
             run = substitute(read_json(run_path), self._values, str(run_path))
@@ -177,6 +177,7 @@ class _Loader:
             image=self._image(table, "tasks", key),
             before=tuple(table.get("before", ())),
             run=run,
+            run_path=run_path,
             one_way=str(table.get("one_way", "auto")),
         )
 

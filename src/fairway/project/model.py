@@ -99,6 +99,7 @@ class TaskSpec:
     before: tuple[str, ...] = ()
     run: Mapping[str, Any] | None = None
     """What RunTask takes beside the task definition: the network."""
+    run_path: Path | None = None
     one_way: str = "auto"
 
     @property

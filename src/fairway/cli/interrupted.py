@@ -1,0 +1,96 @@
+"""What is said when a command is interrupted while ECS goes on: Ctrl-C (exit code 130), and SIGTERM alike (143)."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from fairway.cli.command import command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fairway.cli.output import Output
+    from fairway.deployment.deploy import Run
+
+INTERRUPTED: Final = 130
+TERMINATED: Final = 128 + signal.SIGTERM
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came; it ends a command as Ctrl-C does."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Within, SIGTERM raises `Terminated`; only the main thread hears signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    del number, frame
+    raise Terminated
+
+
+def exit_code(error: KeyboardInterrupt) -> int:
+    """The exit code of an interrupted command."""
+    return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+
+
+def say_interrupted(out: Output, error: KeyboardInterrupt, services: Sequence[str], lines: Sequence[str]) -> int:
+    """Say what was begun; `services` are those whose change goes on. The exit code."""
+    code = exit_code(error)
+    out.event("interrupted", exit_code=code, services=list(services))
+    out.note("\ninterrupted")
+    for line in lines:
+        out.note(f"  {line}")
+    return code
+
+
+def left_behind(run: Run | None, keys: Sequence[str], environment: str | None) -> tuple[list[str], list[str]]:
+    """(keys of the services that go on, lines that say what was begun) of a deployment that is interrupted."""
+    if run is None or run.begun.is_nothing:
+        return [], ["nothing was changed"]
+    begun, followed = run.begun, run.result.followed
+    lines, going = [], []
+    if begun.one_off is not None:
+        lines += _one_off(run)
+    for key in keys:
+        item = followed.get(key)
+        if key not in begun.services:
+            lines.append(f"{key}: is unchanged")
+            continue
+        back = f"go back: {command(f'rollback {key}', environment)}"
+        if begun.services[key]:
+            back = "it is new, so there is nothing to go back to: deploy again"
+        if item is not None and item.outcome is not None:
+            lines += [f"{key}: {item.target.label()}: {item.outcome.text}", f"  → {back}"]
+            continue
+        going.append(key)
+        what = "creating it was asked for" if begun.services[key] else "its update was sent"
+        watch = command(f"watch {key}", environment)
+        lines += [f"{key}: {what}, and goes on at ECS", f"  → go on watching: {watch}", f"  → {back}"]
+    return going, lines
+
+
+def _one_off(run: Run) -> list[str]:
+    begun = run.begun
+    aws = f"aws ecs describe-tasks --cluster {run.cluster} --tasks"
+    if begun.task is None:
+        # the request was on its way
+        return [
+            f"{begun.one_off}: ECS was asked to run it, and has not answered",
+            f"  → look: aws ecs list-tasks --cluster {run.cluster} --started-by {run.started_by}",
+        ]
+    lines = [f"{begun.one_off}: task {begun.task.id} goes on", f"  → look: {aws} {begun.task.id}"]
+    stop = f"aws ecs stop-task --cluster {run.cluster} --task {begun.task.id}"
+    return [*lines, f"  → stop it: {stop}"]
