@@ -134,9 +134,12 @@ def test_without_verdicts_a_success_stands_in_and_is_called_unverified(project, 
 
 def test_nobody_to_ask_is_no_yes(project, fairway, ecs):
     deploy(fairway, "v1", "v2")
-    code, _, err = fairway("rollback", "api")
+    code, out, err = fairway("rollback", "api")
     assert code == 2
-    assert "add --yes" in err
+    assert f"api: {project.cluster}-api:2 (v2) → {project.cluster}-api:1 (v1)" in out, (
+        "the plan stands before the refusal"
+    )
+    assert err.endswith("→ add --yes\n")
     assert revision(service_of(ecs, project)) == 2
 
 
