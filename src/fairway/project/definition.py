@@ -1,6 +1,7 @@
 """Reads AWS-native definitions (JSON) and checks them where AWS would only say that something is wrong.
 
-The tool never refuses a member that it does not know: AWS may know it. It refuses what is surely a mistake.
+What is refused here is surely a mistake, whatever AWS knows. Members that AWS does not know are found before a deployment,
+by its own model of its API (`fairway.deployment.shapes`).
 """
 
 from __future__ import annotations
