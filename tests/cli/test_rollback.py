@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 
 import pytest
 
@@ -143,15 +142,15 @@ def test_nobody_to_ask_is_no_yes(project, fairway, ecs):
     assert revision(service_of(ecs, project)) == 2
 
 
-def test_an_interrupt_says_how_to_go_on(project, fairway, monkeypatch):
+def test_an_interrupt_says_how_to_go_on(project, fairway, ecs, monkeypatch):
     deploy(fairway, "v1")
     project.label("api", start="300")
-    calls = threading.Event()
+    wait = pace.Pace.wait
 
     def interrupt(self):
-        if calls.is_set():
+        if revision(service_of(ecs, project)) == 2:
             raise KeyboardInterrupt
-        calls.set()
+        wait(self)
 
     monkeypatch.setattr(pace.Pace, "wait", interrupt)
     code, _, err = fairway("deploy", "api", "--tag", "v2")
