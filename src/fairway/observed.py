@@ -292,3 +292,5 @@ class Picture:
     targets: tuple[Target, ...] = ()
     checks: tuple[HealthCheck, ...] = ()
     logs: tuple[LogTail, ...] = ()
+    missing_repositories: frozenset[str] = frozenset()
+    """Of ECR: those that images of failed tasks name and that do not exist."""

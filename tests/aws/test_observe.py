@@ -6,7 +6,7 @@ import pytest
 from tests.conftest import a_definition, a_service
 
 from fairway.aws.calls import batches
-from fairway.aws.images import has_image
+from fairway.aws.images import has_image, missing_repositories
 from fairway.aws.observe import Observer, ServiceNotFound
 from fairway.aws.pace import Pace
 from fairway.aws.session import connect
@@ -64,3 +64,5 @@ def test_images_are_looked_for_in_ecr_alone(project, engine):
     assert not has_image(aws, f"{host}/nowhere:v1")
     aws.ecr.create_repository(repositoryName="shop/observed")
     assert not has_image(aws, f"{host}/shop/observed:v1")
+    images = ["nginx:1", f"{host}/nowhere:v1", f"{host}/shop/observed:v1"]
+    assert missing_repositories(aws, images) == {"nowhere"}

@@ -107,3 +107,26 @@ def test_an_image_given_by_name_runs_no_migrations_and_says_so(project, fairway,
     definition = ecs.describe_task_definition(taskDefinition=f"{project.cluster}-api")["taskDefinition"]
     assert definition["containerDefinitions"][0]["image"] == "elsewhere/api:v9"
     assert ecs.list_task_definitions(familyPrefix=f"{project.cluster}-migrations")["taskDefinitionArns"] == []
+
+
+def test_an_interrupted_rollback_names_what_goes_back(project, fairway, monkeypatch):
+    for version in ("v1", "v2"):
+        assert fairway("deploy", "worker", "--tag", version)[0] == 0
+    interrupt_at(monkeypatch, 1)
+    code, _, err = fairway("rollback", "worker", "--yes")
+    assert code == 130
+    assert f"worker: goes back to {project.cluster}-worker:1 (v1) at ECS  → fairway watch worker" in err
+
+
+def test_a_rollback_that_has_not_begun_changed_no_service(project, fairway, monkeypatch):
+    for version in ("v1", "v2"):
+        assert fairway("deploy", "worker", "--tag", version)[0] == 0
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fairway.deployment.register.mark", interrupt)
+    code, _, err = fairway("rollback", "worker", "--yes")
+    assert code == 130
+    assert "no service was changed" in err
+    assert "fairway watch" not in err

@@ -105,6 +105,22 @@ def test_the_last_lines_of_a_failed_task_stand_in_why(logging_project, fairway, 
     assert "RuntimeError: the switch is off" in out
 
 
+def test_a_container_that_never_started_is_not_said_to_have_written_nothing(logging_project, fairway):
+    document = logging_project.read("api.task.json")
+    missing = "arn:aws:secretsmanager:us-east-1:123456789012:secret:nowhere"
+    document["containerDefinitions"][0]["secrets"] = [{"name": "PASSWORD", "valueFrom": missing}]
+    logging_project.write("api.task.json", document)
+    code, out, err = fairway("deploy", "api", "--tag", "v1")
+    assert code == 5, err
+    assert "no log lines: container app never started" in out
+    assert "it is new, so there is nothing to go back to" in out
+    code, out, err = fairway("logs", "api", "--stopped")
+    assert code == 0
+    assert "the stopped tasks never started" in err
+    assert "fairway why api" in err
+    assert "wrote nothing" not in out + err
+
+
 def a_load_balancer(engine, name):
     """(target group, listener) of a new load balancer."""
     elbv2 = client(engine, "elbv2")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 
 import pytest
 
@@ -134,21 +133,24 @@ def test_without_verdicts_a_success_stands_in_and_is_called_unverified(project, 
 
 def test_nobody_to_ask_is_no_yes(project, fairway, ecs):
     deploy(fairway, "v1", "v2")
-    code, _, err = fairway("rollback", "api")
+    code, out, err = fairway("rollback", "api")
     assert code == 2
-    assert "add --yes" in err
+    assert f"api: {project.cluster}-api:2 (v2) → {project.cluster}-api:1 (v1)" in out, (
+        "the plan stands before the refusal"
+    )
+    assert err.endswith("→ add --yes\n")
     assert revision(service_of(ecs, project)) == 2
 
 
-def test_an_interrupt_says_how_to_go_on(project, fairway, monkeypatch):
+def test_an_interrupt_says_how_to_go_on(project, fairway, ecs, monkeypatch):
     deploy(fairway, "v1")
     project.label("api", start="300")
-    calls = threading.Event()
+    wait = pace.Pace.wait
 
     def interrupt(self):
-        if calls.is_set():
+        if revision(service_of(ecs, project)) == 2:
             raise KeyboardInterrupt
-        calls.set()
+        wait(self)
 
     monkeypatch.setattr(pace.Pace, "wait", interrupt)
     code, _, err = fairway("deploy", "api", "--tag", "v2")

@@ -103,6 +103,15 @@ api: shop-api:2 (v2) failed and was rolled back; shop-api:1 (v1) serves, 3 of 3 
     )
 
 
+def test_an_image_of_a_repository_that_does_not_exist():
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop-apj:v2"
+    target = a_definition(containers=[{"name": "api", "image": image}])
+    tasks = [a_stopped_task(1, reason=f"CannotPullContainerError: {image}: not found", code="TaskFailedToStart")]
+    picture = failed(tasks, target=target, missing_repositories=frozenset({"shop-apj"}))
+    [cause] = diagnose(picture, address="api").causes
+    assert cause.remedy == "ECR has no repository shop-apj: correct its name, or make it and push the image"
+
+
 def test_a_health_check_that_asks_the_wrong_path():
     task = a_stopped_task(1, reason=ELB, code="ServiceSchedulerInitiated", exit_code=0, lived=95)
     service = a_service(a_rollout(1, running=3), events=(unhealthy(task, "Health checks failed with these codes: [404]"),), groups=(GROUP,), grace=60)  # fmt: skip

@@ -77,11 +77,13 @@ def test_overlays_merge_containers_and_variables_by_name(folder):
         pytest.param(("toml", "definition =", "definiton ="), "fairway.toml:7: unknown key services.api.definiton", 'did you mean "definition"?', id="unknown key"),
         pytest.param(("toml", "api.task.json", "nothing.json"), "nothing.json does not exist", "correct the path", id="missing file"),
         pytest.param(("task", '"cpu": "256"', '"cpu": 256'), "api.task.json:3: cpu is 256", "cpu is a string in AWS's API", id="wrong type"),
-        pytest.param(("task", '"cpu": "256",', '"cpu": "256"'), "api.task.json:4:3: not JSON", None, id="broken JSON"),
+        pytest.param(("task", '"cpu": "256",', '"cpu": "256"'), "api.task.json:4:3: not JSON", "no comma after the last member", id="broken JSON"),
         pytest.param(("task", '"cpu": "256"', '"revision": 7, "cpu": "256"'), "revision: read-only", "remove it", id="pasted describe output"),
         pytest.param(("service", '"containerName": "api"', '"containerName": "web"'), "containerName 'web' is no container", "api, sidecar", id="unknown container"),
-        pytest.param(("local", "TARGET_GROUP", "TARGET"), "${TARGET_GROUP} is not set", "export TARGET_GROUP=", id="unset variable"),
+        pytest.param(("local", "TARGET_GROUP", "TARGET"), "api.service.json:6: ${TARGET_GROUP} is not set", "export TARGET_GROUP=", id="unset variable"),
         pytest.param(("local", 'region = "us-east-1"', ""), "region is missing", 'add region = "…"', id="no region"),
+        pytest.param(("toml", 'name = "shop"', "name = shop"), "fairway.toml:3:8: not TOML: Invalid value", "quotes", id="broken TOML"),
+        pytest.param(("local", '"us-east-1"', '"us-east-1'), "local.toml:2:20: not TOML: Illegal character", "quotes", id="broken TOML of an environment"),
         pytest.param(("toml", '"local"', '"production"'), 'only "local" may be the default', "--env NAME", id="default environment"),
     ],
 )  # fmt: skip
@@ -102,6 +104,37 @@ def test_a_mistake_is_named_with_its_place_and_remedy(folder, change, message, h
     assert message in caught.value.message
     if hint is not None:
         assert hint in (caught.value.hint or "")
+
+
+def test_a_file_that_is_not_utf8_names_line_and_remedy(folder):
+    (folder / "deploy" / "api.task.json").write_bytes(b'{\n"family": "caf\xe9"}')
+    with pytest.raises(UsageError, match=r"api.task.json:2: not UTF-8") as caught:
+        load_project(folder)
+    assert caught.value.hint == "save it with the encoding UTF-8"
+
+
+def test_toml_that_ends_too_early_names_its_last_line(folder):
+    (folder / "fairway.toml").write_text('[project]\nname = ["shop"')
+    with pytest.raises(UsageError, match=r"fairway.toml:2: not TOML: Unclosed array"):
+        load_project(folder)
+
+
+def test_an_unset_variable_of_an_override_is_found_in_the_environment(folder):
+    path = folder / "deploy" / "environments" / "local.toml"
+    added = '\n[services.api.overrides.definition]\ntaskRoleArn = "${NOSUCH}"\n'
+    path.write_text(path.read_text() + added)
+    line = len(path.read_text().splitlines())
+    with pytest.raises(UsageError, match=rf"local.toml:{line}: \$\{{NOSUCH\}} is not set"):
+        load_project(folder)
+
+
+def test_without_a_project_the_advice_is_what_the_verb_can_use(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        load_project(tmp_path, is_needed=True)
+    assert caught.value.hint == "go to the project's folder, where fairway.toml is"
+    with pytest.raises(UsageError) as caught:
+        load_project(tmp_path)
+    assert "CLUSTER/SERVICE" in (caught.value.hint or "")
 
 
 def test_an_unknown_environment_names_the_known_ones(folder):

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from fairway.aws.calls import calling, error_code
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from fairway.aws.session import Aws
 
@@ -47,4 +47,20 @@ def has_image(aws: Aws, image: str) -> bool:
             if error_code(error) in _MISSING:
                 return False
             raise
+    return True
+
+
+def missing_repositories(aws: Aws, images: Iterable[str]) -> frozenset[str]:
+    """The repositories that images name and ECR does not have; one that may not be asked for is not said to be missing."""
+    matches = [match for image in images if (match := _ECR.fullmatch(image)) is not None]
+    wanted = {(match["account"], match["repository"]) for match in matches}
+    return frozenset(name for account, name in sorted(wanted) if not _has_repository(aws, account, name))
+
+
+def _has_repository(aws: Aws, account: str, name: str) -> bool:
+    with calling(f"looking for the repository {name}"):
+        try:
+            aws.ecr.describe_repositories(registryId=account, repositoryNames=[name])
+        except ClientError as error:
+            return error_code(error) != "RepositoryNotFoundException"
     return True

@@ -18,6 +18,7 @@ from fairway.engine.runtime.build import MANIFEST, Built, build_image
 from fairway.engine.runtime.images import ImageStore
 from fairway.errors import UsageError
 from fairway.project.load import load_project
+from fairway.project.model import LOCAL
 from fairway.project.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     """Build and register; the exit code."""
-    project = load_project(Path.cwd(), arguments.env)
+    if arguments.env not in {None, LOCAL}:
+        raise _local_only(arguments.env)
+    project = load_project(Path.cwd(), arguments.env, is_needed=True)
     aws = connect(project.environment)
     build_images(project, aws, out, tag=arguments.tag, keys=arguments.keys or None, commit=arguments.commit)
     return 0
@@ -79,10 +82,7 @@ def build_images(
         AwsError: the engine does not answer.
     """
     if not project.environment.is_local:
-        raise UsageError(
-            f"images are built for the local engine only, not for {project.environment.name}",
-            hint="build the Dockerfile, and push it to ECR",
-        )
+        raise _local_only(project.environment.name)
     if not _TAG.fullmatch(tag):
         raise UsageError(f"{tag!r} cannot be a tag", hint="use letters, digits, `_`, `.` and `-`, at most 128")
     wanted = _wanted(project, keys)
@@ -103,6 +103,13 @@ def build_images(
         out.event("image", repository=item.repository, tag=tag, digest=digest, keys=list(item.keys), new=is_registered)
         digests |= dict.fromkeys(item.keys, digest)
     return digests
+
+
+def _local_only(environment: str) -> UsageError:
+    return UsageError(
+        f"images are built for the local engine only, not for {environment}",
+        hint="build the Dockerfile, and push it to ECR",
+    )
 
 
 def _wanted(project: Project, keys: Sequence[str] | None) -> list[_Wanted]:

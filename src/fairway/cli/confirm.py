@@ -19,14 +19,14 @@ def confirm(out: Output, lines: Sequence[str], question: str, *, yes: bool) -> b
     Raises:
         UsageError: nobody can answer here, and --yes was not given.
     """
-    if yes:
-        for line in lines:
-            out.text(line)
-        return True
-    if out.as_json or not sys.stdin.isatty():
-        raise UsageError(f"{question} Nobody can answer here", hint="add --yes\n" + "\n".join(lines))
     for line in lines:
         out.text(line)
+    if yes:
+        return True
+    if out.as_json or not sys.stdin.isatty():
+        # with --json nothing was shown: a program gets the lines with the error
+        plan = "\n" + "\n".join(lines) if out.as_json else ""
+        raise UsageError(f"{question} Nobody can answer here", hint=f"add --yes{plan}")
     try:
         answer = input(f"{question} [y/N] ")
     except EOFError:

@@ -92,7 +92,7 @@ class _Deploying:
             images=tuple(read_image(text) for text in arguments.image),
             sets=tuple(read_set(text) for text in arguments.set),
         )
-        self._project = load_project(Path.cwd(), arguments.env)
+        self._project = load_project(Path.cwd(), arguments.env, is_needed=True)
         release = make_release(self._project, choices)
         self.keys = tuple(item.key for item in release.services)
         named = [Named(item.key, item.name) for item in release.services]

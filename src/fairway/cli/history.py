@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fairway.errors import UsageError
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
@@ -28,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, out: Output) -> int:
     from fairway.cli.where import find_place  # noqa: PLC0415 - only what a verb needs is imported
 
+    if arguments.limit < 1:
+        raise UsageError(f"--limit {arguments.limit}: at least 1 deployment", hint="such as --limit 50")
     place = find_place(arguments, arguments.services)
     for named in place.services:
         current = place.observer.service(named.name).task_definition

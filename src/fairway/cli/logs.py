@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from fairway.cli.choices import read_duration
+from fairway.cli.command import command
 
 if TYPE_CHECKING:
     import argparse
@@ -61,6 +62,9 @@ class _Reader:
         self._follower = Follower(place.aws, since=self._since(arguments.since))
         self._elsewhere: dict[str, None] = {}
         self._shown = 0
+        self._has_run = False
+        """A container of a task that we looked at ran."""
+        self._environment: str | None = arguments.env
 
     def _since(self, given: str | None) -> datetime | None:
         if given is None and self._stopped:
@@ -82,12 +86,13 @@ class _Reader:
             self._say_none(bool(seen))
 
     def _streams(self) -> list[tuple[str, str]]:
-        from fairway.aws.logs import elsewhere, log_stream  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.aws.logs import elsewhere, log_stream, never_started  # noqa: PLC0415 - only what a verb needs is imported
 
         found = []
         for task in self._tasks(self._place.observer):
             definition = self._place.observer.task_definition(task.task_definition)
             for container in definition.containers:
+                self._has_run |= not never_started(task, container["name"])
                 stream = log_stream(definition, container["name"], task.id)
                 if stream is None:
                     self._elsewhere[elsewhere(definition, container["name"])] = None
@@ -107,7 +112,10 @@ class _Reader:
 
     def _say_none(self, has_streams: bool) -> None:  # noqa: FBT001 - said once, by name of the only caller
         kind = "stopped" if self._stopped else "running"
-        if self._elsewhere:
+        if (has_streams or self._elsewhere) and not self._has_run:
+            address = " ".join(named.address for named in self._place.services)
+            self._out.note(f"the {kind} tasks never started  → {command(f'why {address}', self._environment)}")
+        elif self._elsewhere:
             for where in self._elsewhere:
                 self._out.note(where)
         elif has_streams:

@@ -83,12 +83,14 @@ def _image(case: _Case) -> Likely | None:
         return Likely(
             "image-unreachable", f"the registry of {image} cannot be reached", "look at routes and VPC endpoints"
         )
-    return Likely("image-not-found", f"the image {image} does not exist", _image_remedy(images))
+    return Likely("image-not-found", f"the image {image} does not exist", _image_remedy(images, case.picture))
 
 
-def _image_remedy(images: Sequence[str]) -> str:
+def _image_remedy(images: Sequence[str], picture: Picture) -> str:
     if images and ".dkr.ecr." in images[0]:
         repository, _, tag = images[0].partition("/")[2].partition(":")
+        if repository in picture.missing_repositories:
+            return f"ECR has no repository {repository}: correct its name, or make it and push the image"
         return (
             f"push it, or choose a tag of: aws ecr list-images --repository-name {repository} (not {tag or 'latest'})"
         )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from fairway.aws.images import missing_repositories
 from fairway.aws.logs import tail
 from fairway.aws.session import AwsError
 from fairway.deployment.failures import failures, split_failures
 from fairway.observed import LogTail, Picture
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fairway.aws.observe import Observer
     from fairway.deployment.failures import Failure
 
@@ -70,7 +73,19 @@ def with_evidence(observer: Observer, picture: Picture) -> Picture:
         checks = tuple(observer.health_checks(picture.service.target_groups))
     except AwsError:
         checks = ()
-    return replace(picture, logs=tuple(logs), checks=checks)
+    missing = _missing_repositories(observer, picture, groups)
+    return replace(picture, logs=tuple(logs), checks=checks, missing_repositories=missing)
+
+
+def _missing_repositories(observer: Observer, picture: Picture, groups: Sequence[Failure]) -> frozenset[str]:
+    """Whether a repository is there decides what is to be done about an image that could not be pulled."""
+    of = {f.task_definition for f in groups if "CannotPullContainer" in f"{f.reason} {f.container_reason}"}
+    known = [picture.definitions[arn] for arn in of if arn in picture.definitions]
+    images = [str(container.get("image", "")) for definition in known for container in definition.containers]
+    try:
+        return missing_repositories(observer.aws, images)
+    except AwsError:
+        return frozenset()
 
 
 def _tail(observer: Observer, picture: Picture, failure: Failure) -> LogTail | None:

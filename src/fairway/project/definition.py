@@ -1,6 +1,7 @@
 """Reads AWS-native definitions (JSON) and checks them where AWS would only say that something is wrong.
 
-The tool never refuses a member that it does not know: AWS may know it. It refuses what is surely a mistake.
+What is refused here is surely a mistake, whatever AWS knows. Members that AWS does not know are found before a deployment,
+by its own model of its API (`fairway.deployment.shapes`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.errors import UsageError
-from fairway.project.text import place
+from fairway.project.text import place, unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,11 +74,16 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist", hint="create it, or correct the path in fairway.toml") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from None
+        raise unreadable(path, error) from None
     except json.JSONDecodeError as error:
-        raise UsageError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+        raise UsageError(
+            f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}",
+            hint="look there and at the end of the line before: JSON has no comments, and no comma after the last member",
+        ) from None
     if not isinstance(document, dict):
-        raise UsageError(f"{path}:1: an object is expected, as the AWS CLI's --cli-input-json takes it")
+        raise UsageError(
+            f"{path}:1: an object is expected, as the AWS CLI's --cli-input-json takes it", hint="put it in { }"
+        )
     return document
 
 
@@ -110,7 +116,10 @@ def check_task_definition(document: dict[str, Any], path: Path) -> None:
         )
     for container in containers:
         if not isinstance(container, dict) or "name" not in container:
-            raise UsageError(f"{place(path, 'containerDefinitions')}: each container is an object with a name")
+            raise UsageError(
+                f"{place(path, 'containerDefinitions')}: each container is an object with a name",
+                hint='such as {"name": "app", "image": "REPOSITORY:{{ tag }}"}',
+            )
         _check_types(container, _CONTAINER_TYPES, path, "containerDefinitions", container["name"])
 
 

@@ -20,7 +20,7 @@ from fairway.project.model import (
     Verification,
 )
 from fairway.project.overlay import has_tag, merge, put_tag, substitute
-from fairway.project.text import did_you_mean, line_of, place
+from fairway.project.text import did_you_mean, last_line, line_of, place, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,11 +43,13 @@ _ENVIRONMENT_KEYS: Final = {
 }
 _IMAGE_KEYS: Final = {"repository", "definition", "dockerfile"}
 _OVERRIDES: Final = {"definition", "service"}
+_TOML_PLACE: Final = re.compile(r" \(at line (?P<line>\d+), column (?P<column>\d+)\)")
+_TOML_END: Final = " (at end of document)"
 _ACCOUNT: Final = re.compile(r"\d{12}")
 
 
-def find_project_file(start: Path) -> Path:
-    """The nearest fairway.toml in `start` or above.
+def find_project_file(start: Path, *, is_needed: bool = False) -> Path:
+    """The nearest fairway.toml in `start` or above; `is_needed`: the verb has no other way to name services.
 
     Raises:
         UsageError: there is none.
@@ -57,11 +59,19 @@ def find_project_file(start: Path) -> Path:
             return folder / FILE
     raise UsageError(
         f"no {FILE} in {start.absolute()} or above",
-        hint="go to the project's folder; status, watch, why, history and rollback also take CLUSTER/SERVICE",
+        hint=f"go to the project's folder, where {FILE} is"
+        if is_needed
+        else "go to the project's folder; status, watch, why, history and rollback also take CLUSTER/SERVICE",
     )
 
 
-def load_project(start: Path, environment: str | None = None, *, variables: Mapping[str, str] | None = None) -> Project:
+def load_project(
+    start: Path,
+    environment: str | None = None,
+    *,
+    variables: Mapping[str, str] | None = None,
+    is_needed: bool = False,
+) -> Project:
     """The project around `start`, in one environment (default: the project's own default).
 
     `variables` are added to the process's environment for `${NAME}`.
@@ -69,7 +79,7 @@ def load_project(start: Path, environment: str | None = None, *, variables: Mapp
     Raises:
         UsageError: names file, line, field and remedy.
     """
-    path = find_project_file(start)
+    path = find_project_file(start, is_needed=is_needed)
     document = _read_toml(path)
     _check_keys(document, {"project", "services", "tasks"}, path)
     head = _head(document, path)
@@ -136,7 +146,7 @@ class _Loader:
             return None
         path = self._root / name
         document = merge(read_json(path), self._overlay.get("definitions", {}).get(kind, {}))
-        filled: dict[str, Any] = substitute(document, self._values, str(path))
+        filled: dict[str, Any] = substitute(document, self._values, (path, self._overlay_path))
         return filled
 
     def service(self, key: str, table: Mapping[str, Any]) -> ServiceSpec:
@@ -147,7 +157,7 @@ class _Loader:
         if "service" in table:
             service_path = self._root / str(table["service"])
             document = merge(read_json(service_path), overrides.get("service", {}))
-            service = substitute(document, self._values, str(service_path))
+            service = substitute(document, self._values, (service_path, self._overlay_path))
             check_service(service, definition, service_path)
         return ServiceSpec(
             key=key,
@@ -169,7 +179,7 @@ class _Loader:
         run = run_path = None
         if "run" in table:
             run_path = self._root / str(table["run"])
-            run = substitute(read_json(run_path), self._values, str(run_path))
+            run = substitute(read_json(run_path), self._values, (run_path,))
         return TaskSpec(
             key=key,
             definition=definition,
@@ -198,7 +208,7 @@ class _Loader:
         document = read_json(path)
         check_task_definition(document, path)
         merged = merge(document, overrides.get("definition", {}))
-        filled: dict[str, Any] = substitute(merged, self._values, str(path))
+        filled: dict[str, Any] = substitute(merged, self._values, (path, self._overlay_path))
         check_task_definition(filled, path)
         return filled, path
 
@@ -290,9 +300,20 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from None
+        raise unreadable(path, error) from None
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: not TOML: {error}") from None
+        raise _not_toml(path, error) from None
+
+
+def _not_toml(path: Path, error: tomllib.TOMLDecodeError) -> UsageError:
+    """The error of a broken file: `tomllib` tells the place in its text only."""
+    text = str(error)
+    found = _TOML_PLACE.search(text)
+    what = text[: found.start()] if found is not None else text.removesuffix(_TOML_END)
+    line = f"{found['line']}:{found['column']}" if found is not None else str(last_line(path))
+    return UsageError(
+        f"{path}:{line}: not TOML: {what}", hint='correct it there; strings stand in quotes: name = "shop"'
+    )
 
 
 def _read_environment(path: Path, name: str) -> tuple[dict[str, Any], Path]:

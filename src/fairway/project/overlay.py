@@ -9,9 +9,11 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.errors import UsageError
+from fairway.project.text import place_of_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 _BY_NAME: Final = frozenset({"containerDefinitions", "environment", "secrets"})
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -41,18 +43,18 @@ def _merge_by_name(base: list[Any], over: list[Any]) -> list[Any]:
     return list(merged.values())
 
 
-def substitute(document: Any, variables: Mapping[str, str], where: str) -> Any:
+def substitute(document: Any, variables: Mapping[str, str], files: Sequence[Path]) -> Any:
     """The document with each `${NAME}` replaced.
 
     Raises:
-        UsageError: a variable is not set; `where` says in which file.
+        UsageError: a variable is not set; it stands in one of `files`, whose line is named.
     """
 
     def value_of(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in variables:
             raise UsageError(
-                f"{where}: ${{{name}}} is not set",
+                f"{place_of_text(files, match.group())}: ${{{name}}} is not set",
                 hint=f"export {name}=… , or set it under [variables] of the environment",
             )
         return variables[name]
@@ -61,9 +63,9 @@ def substitute(document: Any, variables: Mapping[str, str], where: str) -> Any:
         case str():
             return _VARIABLE.sub(value_of, document)
         case list():
-            return [substitute(item, variables, where) for item in document]
+            return [substitute(item, variables, files) for item in document]
         case dict():
-            return {key: substitute(item, variables, where) for key, item in document.items()}
+            return {key: substitute(item, variables, files) for key, item in document.items()}
         case _:
             return document
 
