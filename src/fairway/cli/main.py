@@ -29,7 +29,7 @@ EXIT_CODES: Final = """exit codes:
   5    failed and not, or not wholly, rolled back
   6    inconclusive, held or handed over while ECS goes on
   7    locked, aborted or superseded
-  130  interrupted"""
+  130  interrupted (143: told to end by SIGTERM)"""
 
 
 class VerbModule(Protocol):
