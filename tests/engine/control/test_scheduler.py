@@ -170,6 +170,11 @@ def test_unhealthy_new_tasks_of_a_rollout_are_stopped_and_replaced_at_once():
     assert f"(task {41:032x}) failed container health checks." in decision.events
     assert decision.starts == (), "the one that was told to stop still counts for the upper bound"
     assert decision.service.primary.failed_tasks == 1
+    gone = replace(stopping(41), status=TaskStatus.STOPPED, counted_failed=True, became_healthy=False)
+    tasks = (*many(a_task, 4, OLD), gone, *many(pending, 3, NEW, 42))
+    later = reconcile(replace(a_service(tasks=tasks), service=decision.service), T0 + timedelta(seconds=10))
+    assert [(start.count, start.replaced) for start in later.starts] == [(1, 1)], "its replacement is named as one"
+    assert later.service.primary.to_replace == 0
 
 
 def test_bad_health_within_the_grace_period_does_not_count_yet():

@@ -184,12 +184,15 @@ def _replace_failing(draft: Draft, bounds: Bounds) -> None:
         rolling = deployment.rollout is RolloutState.IN_PROGRESS and deployment.id == draft.service.primary.id
         if rolling:
             victims = failing
+            to_replace = len(victims)
         else:
             wanted = _wanted(draft, deployment)
             surplus = max(0, len(healthy(draft, deployment)) + len(failing) - wanted)
-            victims = failing[:surplus]
+            victims, to_replace = failing[:surplus], 0
             if not victims and _room(draft, bounds) <= 0 and not _moving(draft):
-                victims = failing[:1]
+                victims, to_replace = failing[:1], 1
+        if to_replace:
+            rollout.put(draft, replace(deployment, to_replace=deployment.to_replace + to_replace))
         for task in victims:
             judged = draft.verdicts[task.arn]
             if judged.event is not None:
@@ -221,10 +224,6 @@ def _start_missing(draft: Draft, bounds: Bounds) -> None:
     """Start what each deployment lacks, as far as the upper bound leaves room; lost tasks of old revisions first."""
     primary = draft.service.primary
     for deployment in [*draft.service.deployments[1:], primary]:
-        told = {s.task_arn for s in draft.stops}
-        replaced = sum(
-            1 for arn in told if draft.tasks[arn].deployment_id == deployment.id and draft.verdicts[arn].failing
-        )
         standing = alive(draft, deployment)
         failing = len(_failing(draft, deployment))
         missing = _wanted(draft, deployment) + failing - len(standing)
@@ -237,6 +236,9 @@ def _start_missing(draft: Draft, bounds: Bounds) -> None:
         if deployment.next_start_at is not None and deployment.next_start_at > draft.now:
             draft.ask_again(deployment.next_start_at)
             continue
+        replaced = min(count, deployment.to_replace)
+        if replaced:
+            rollout.put(draft, replace(deployment, to_replace=deployment.to_replace - replaced))
         draft.starts.append(Start(deployment.id, count, replaced=min(count, replaced + failing)))
 
 

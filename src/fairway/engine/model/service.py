@@ -160,6 +160,8 @@ class Deployment:
     """PENDING -> STOPPED in a row, for the start throttle."""
     next_start_at: datetime | None = None
     """The start throttle: no task before this time."""
+    to_replace: int = 0
+    """Tasks that were stopped for their health and whose replacements have not been started yet."""
     bake_started_at: datetime | None = None
     service_deployment_arn: str | None = None
     """The service deployment that runs it now."""
