@@ -1,0 +1,198 @@
+"""What is left to do of a run, kept in the account: enough for another process to go on where this one ended.
+
+    /fairway/run/<cluster>/<run>      one SSM parameter, from the lock to the end; deleted when nothing is left to do
+
+What a run has *done* is on ECS and is read there; the journal says only what it was asked to do, what served before, and since
+when what is watched. No value of a variable stands in it: `--set` is kept as a hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from fairway.aws.calls import calling, error_code
+from fairway.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fairway.aws.session import Aws
+    from fairway.deployment.release import Choices
+
+ROOT: Final = "/fairway/run"
+_MOST_BYTES: Final = 4096
+"""Of a standard parameter; a longer one becomes an advanced one."""
+
+
+class State(StrEnum):
+    """How far a run has come."""
+
+    GOING = "going"
+    """It deploys: `deploy --resume` goes on."""
+    WATCHING = "watching"
+    """Its services serve; they are to be verified and watched: `watch --pending` goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """One run."""
+
+    run: str
+    by: str
+    began: datetime
+    environment: str
+    services: tuple[str, ...]
+    """Keys, all of which are deployed by it."""
+    tag: str | None = None
+    images: tuple[tuple[str, str], ...] = ()
+    sets: str = ""
+    """Hash of what `--set` says."""
+    commit: str | None = None
+    steps: tuple[str, ...] = ()
+    """Those that are done; in their order."""
+    before: Mapping[str, str] = field(default_factory=dict)
+    """By key: `family:revision` that served before; a service that is created has none."""
+    one_way: tuple[str, ...] = ()
+    """Migrations of this run that cannot be undone."""
+    state: State = State.GOING
+    since: datetime | None = None
+    """The time from which on the services are watched."""
+
+
+def hash_sets(sets: tuple[tuple[str, str | None, str, str], ...]) -> str:
+    """What `--set` says, so that a resumed run is not given something else; empty for nothing. Pure."""
+    return hashlib.sha256(json.dumps(sorted(map(list, sets), key=str)).encode()).hexdigest() if sets else ""
+
+
+def write(journal: Journal) -> str:
+    """As it stands in the account. Pure."""
+    document = {
+        "run": journal.run,
+        "by": journal.by,
+        "began": journal.began.isoformat(),
+        "environment": journal.environment,
+        "services": list(journal.services),
+        "tag": journal.tag,
+        "images": [list(item) for item in journal.images],
+        "sets": journal.sets,
+        "commit": journal.commit,
+        "steps": list(journal.steps),
+        "before": dict(journal.before),
+        "one_way": list(journal.one_way),
+        "state": str(journal.state),
+        "since": None if journal.since is None else journal.since.isoformat(),
+    }
+    return json.dumps({key: value for key, value in document.items() if value not in (None, "", [], {})})
+
+
+def read(text: str) -> Journal | None:
+    """A journal from the account; None: it is not one of ours. Pure."""
+    try:
+        document: Mapping[str, Any] = json.loads(text)
+        since = document.get("since")
+        return Journal(
+            run=str(document["run"]),
+            by=str(document["by"]),
+            began=datetime.fromisoformat(document["began"]),
+            environment=str(document["environment"]),
+            services=tuple(document["services"]),
+            tag=document.get("tag"),
+            images=tuple((str(name), str(image)) for name, image in document.get("images", ())),
+            sets=str(document.get("sets", "")),
+            commit=document.get("commit"),
+            steps=tuple(document.get("steps", ())),
+            before=dict(document.get("before", {})),
+            one_way=tuple(document.get("one_way", ())),
+            state=State(document.get("state", State.GOING)),
+            since=None if since is None else datetime.fromisoformat(since),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def check_resumed(journal: Journal, choices: Choices) -> None:
+    """Make sure that what is resumed is what is asked for, as far as anything is.
+
+    Raises:
+        UsageError: it is not.
+    """
+    asked = {"--tag": (choices.tag, journal.tag), "--image": (choices.images or None, journal.images or None)}
+    for option, (now, then) in asked.items():
+        if now is not None and now != then:
+            raise UsageError(
+                f"run {journal.run} was started with {option} {then}, not {now}",
+                hint="leave it out: --resume goes on with what was asked for then",
+            )
+    if choices.services and set(choices.services) != set(journal.services):
+        raise UsageError(
+            f"run {journal.run} deploys {', '.join(journal.services)}", hint="leave the services out with --resume"
+        )
+    if hash_sets(choices.sets) != journal.sets:
+        raise UsageError(
+            f"run {journal.run} was started with another --set",
+            hint="repeat it: its values are kept nowhere",
+        )
+
+
+class Journals:
+    """The journals of a cluster."""
+
+    def __init__(self, aws: Aws, cluster: str) -> None:
+        self._aws = aws
+        self._path = f"{ROOT}/{cluster.rsplit('/', 1)[-1]}"
+
+    def put(self, journal: Journal) -> None:
+        """Write a journal down, before what it says is begun."""
+        text = write(journal)
+        with calling(f"writing down run {journal.run}"):
+            self._aws.ssm.put_parameter(
+                Name=f"{self._path}/{journal.run}",
+                Value=text,
+                Type="String",
+                Overwrite=True,
+                Tier="Advanced" if len(text.encode()) > _MOST_BYTES else "Standard",
+            )
+
+    def watch(self, journal: Journal, since: datetime) -> Journal:
+        """From now on the services are watched."""
+        watching = replace(journal, state=State.WATCHING, since=since)
+        self.put(watching)
+        return watching
+
+    def end(self, run: str) -> None:
+        """Nothing is left to do."""
+        try:
+            self._aws.ssm.delete_parameter(Name=f"{self._path}/{run}")
+        except ClientError as error:
+            if error_code(error) != "ParameterNotFound":
+                raise
+
+    def all(self) -> list[Journal]:
+        """Of every run that has not ended, newest first."""
+        found = []
+        with calling("looking for unfinished runs"):
+            for page in self._aws.ssm.get_paginator("get_parameters_by_path").paginate(Path=self._path):
+                found += [read(item["Value"]) for item in page["Parameters"]]
+        return sorted((item for item in found if item is not None), key=lambda item: item.began, reverse=True)
+
+    def find(self, run: str | None) -> Journal:
+        """A run that has not ended; without a name the only one.
+
+        Raises:
+            UsageError: there is none, or more than one.
+        """
+        going = [item for item in self.all() if run in {None, item.run}]
+        if not going:
+            what = "no run is unfinished" if run is None else f"run {run} is not unfinished, or never was"
+            raise UsageError(f"{what} in {self._path.rsplit('/', 1)[-1]}", hint="see what was: fairway history")
+        if len(going) > 1:
+            names = ", ".join(item.run for item in going)
+            raise UsageError(f"several runs are unfinished: {names}", hint="name one: --resume RUN")
+        return going[0]
