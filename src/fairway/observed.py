@@ -27,6 +27,14 @@ VERSION_TAG: Final = "fairway:version"
 COMMIT_TAG: Final = "fairway:commit"
 BY_TAG: Final = "fairway:by"
 DEPLOYMENT_TAG: Final = "fairway:deployment"
+WHY_TAG: Final = "fairway:why"
+"""Why the verdict is what it is."""
+CI_TAG: Final = "fairway:ci"
+"""Address of the CI run that deployed it."""
+ONE_WAY_TAG: Final = "fairway:one-way"
+"""Migrations that ran before it and cannot be undone: what is older cannot run any more."""
+SKIPPED_TAG: Final = "fairway:skipped"
+"""Steps that were left out when it was deployed."""
 
 
 def short(arn: str) -> str:

@@ -106,7 +106,7 @@ def test_what_was_finished_goes_back_when_a_later_service_fails(project, fairway
     assert (back["service"], back["outcome"]) == ("worker", "succeeded")
     assert revision(service_of(ecs, project, "worker")["taskDefinition"]) == 1
     assert revision(service_of(ecs, project, "api")["taskDefinition"]) == 1
-    assert tags_of(ecs, f"{project.cluster}-worker:2")["fairway:verdict"] == "good", "it was not to blame"
+    assert "fairway:verdict" not in tags_of(ecs, f"{project.cluster}-worker:2"), "nothing was proved about it"
 
 
 def test_what_was_finished_stays_with_on_failure_keep(project, fairway, ecs):

@@ -32,7 +32,7 @@ def test_nothing_was_changed_before_anything_was_begun(project, fairway, ecs, mo
     def interrupt(aws, document, origin):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fairway.deployment.deploy.register", interrupt)
+    monkeypatch.setattr("fairway.deployment.services.register", interrupt)
     code, _, err = fairway("deploy", "--tag", "v1")
     assert code == 130
     assert "nothing was changed" in err

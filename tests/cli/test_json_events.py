@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-TOLD = re.compile(r"(?:Change\(\s*|\.event\(\s*)\"(?P<kind>[a-z_]+)\"")
+TOLD = re.compile(r"(?:\.tell\(\s*|Change\(\s*|\.event\(\s*)\"(?P<kind>[a-z_]+)\"")
 KIND = re.compile(r"(?:Likely\(\s*|Cause\(\s*|kind=)\"(?P<kind>[a-z-]+)\"")
 
 

@@ -14,7 +14,9 @@ ALL = " ".join(Step)
     ("options", "done", "later"),
     [
         pytest.param({}, ALL, "", id="all of them"),
-        pytest.param({"only": ["migrate"]}, "lock migrate record unlock", "", id="what is changed is locked and recorded"),
+        pytest.param(
+            {"only": ["migrate"]}, "lock migrate record unlock", "", id="what is changed is locked and recorded"
+        ),
         pytest.param({"only": ["services"]}, "lock register services record unlock", "", id="services need revisions"),
         pytest.param(
             {"skip": ["check", "monitor"]}, "lock lint migrate register services verify record unlock", "", id="skip"

@@ -8,7 +8,9 @@ from fairway.errors import UsageError
 from fairway.project.one_way import heads, one_way_of, read_migrations
 
 FIRST = 'revision = "1"\ndown_revision = None\n'
-SECOND = 'from typing import Final\nrevision: Final = "2"\ndown_revision: Final[str | None] = "1"\none_way: Final = True\n'
+SECOND = (
+    'from typing import Final\nrevision: Final = "2"\ndown_revision: Final[str | None] = "1"\none_way: Final = True\n'
+)
 THIRD = 'revision = "3"\ndown_revision = ("2",)\none_way = False\n'
 
 

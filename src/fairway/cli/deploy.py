@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
     from fairway.cli.output import Output
     from fairway.cli.where import Place
-    from fairway.deployment.deploy import Result, Run
-    from fairway.deployment.release import Release
+    from fairway.deployment.context import Context
+    from fairway.deployment.journal import Journal
+    from fairway.deployment.lock import Holding
+    from fairway.deployment.pipeline import Options, Pipeline, Result
+    from fairway.deployment.register import Origin
+    from fairway.deployment.release import Choices, Release
+    from fairway.deployment.steps import Selection
     from fairway.observed import Service
     from fairway.project.model import Project
 
@@ -49,7 +54,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="TIME",
-        help="stop waiting after this time (15m); ECS goes on, exit code 6 (default: 30m for a one-off task)",
+        help="stop waiting after this time (15m); exit code 6 (default: 30m for a one-off task)",
+    )
+    parser.add_argument(
+        "--on-timeout",
+        choices=("leave", "rollback"),
+        default="leave",
+        help="when --timeout is over: leave it to ECS (default), or roll back",
+    )
+    parser.add_argument(
+        "--until",
+        choices=("shifted", "verified", "watched"),
+        default="watched",
+        help="end after the services serve, or are verified; `fairway watch --pending` does the rest (default: watched)",
+    )
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="STEP", help="only this step; what is changed is locked"
+    )
+    parser.add_argument("--skip", action="append", default=[], metavar="STEP", help="without this step")
+    parser.add_argument("--from", dest="start", metavar="STEP", help="from this step on; what comes before was done")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="go on with a run that was killed, or lost its connection, where ECS says that it is",
+    )
+    parser.add_argument("--take-over", action="store_true", help="take the locks from whoever has them")
+    parser.add_argument(
+        "--no-give-up",
+        action="store_true",
+        help="leave it to ECS's circuit breaker, even when no new task can ever start",
     )
     parser.add_argument(
         "--yes", action="store_true", help="do not ask before another environment than local is changed"
@@ -74,54 +109,167 @@ class _Deploying:
         self._out = out
         self._place: Place
         self._project: Project
+        self._choices: Choices
+        self._selection: Selection
+        self._timeout: float | None = None
         self.keys: tuple[str, ...] = ()
         """Of the services that are deployed."""
-        self.begun: Run | None = None
+        self.begun: Pipeline | None = None
         """None: nothing may have been changed yet."""
 
     def run(self) -> int:
         from fairway.cli.where import Named, connect_to  # noqa: PLC0415 - only what a verb needs is imported
-        from fairway.deployment.release import Choices, make_release, resolve_release  # noqa: PLC0415
+        from fairway.deployment.release import make_release, resolve_release  # noqa: PLC0415
         from fairway.project.load import load_project  # noqa: PLC0415
 
+        self._read_arguments()
+        self._project = load_project(Path.cwd(), self._arguments.env, is_needed=True)
+        if self._arguments.resume is not None:
+            return self._resume()
+        release = make_release(self._project, self._choices)
+        self.keys = tuple(item.key for item in release.services)
+        named = [Named(item.key, item.name) for item in release.services]
+        self._place = connect_to(self._project.environment, named, project=self._project)
+        return self._deploy(resolve_release(self._place.aws, release))
+
+    def _read_arguments(self) -> None:
+        from fairway.deployment.release import Choices  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.deployment.steps import choose_steps  # noqa: PLC0415
+
         arguments = self._arguments
-        timeout = None if arguments.timeout is None else read_duration(arguments.timeout, "--timeout")
-        choices = Choices(
+        self._timeout = None if arguments.timeout is None else read_duration(arguments.timeout, "--timeout")
+        self._choices = Choices(
             services=tuple(arguments.services),
             tag=arguments.tag,
             images=tuple(read_image(text) for text in arguments.image),
             sets=tuple(read_set(text) for text in arguments.set),
         )
-        self._project = load_project(Path.cwd(), arguments.env, is_needed=True)
+        self._selection = choose_steps(
+            only=arguments.only, skip=arguments.skip, start=arguments.start, until=arguments.until
+        )
+
+    def _deploy(self, release: Release) -> int:
+        from fairway.cli.ci import ci_address  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.cli.commit import commit_of  # noqa: PLC0415
+        from fairway.cli.confirm import confirm  # noqa: PLC0415
+        from fairway.deployment.pipeline import begin_journal, check_release  # noqa: PLC0415
+        from fairway.deployment.register import Origin, run_id  # noqa: PLC0415
+        from fairway.deployment.steps import Step  # noqa: PLC0415
+
+        place, out, environment = self._place, self._out, self._place.environment
+        living = check_release(place.observer, release)
+        one_way = self._one_way(release, living) if Step.MIGRATE in self._selection else ()
+        origin = Origin(
+            run_id(place.aws.now()),
+            place.aws.caller_arn(),
+            release.version,
+            commit_of(self._project.root),
+            ci=ci_address(),
+            one_way=one_way,
+            skipped=tuple(self._selection.skipped),
+        )
+        lines = self._intended(release, living, one_way)
+        if not environment.is_local and not confirm(
+            out, lines, f"Deploy to {environment.name} (account {environment.account})?", yes=self._arguments.yes
+        ):
+            out.text("nothing was changed")
+            return 0
+        if Step.REGISTER in self._selection:
+            self._build(release)
+        options = self._options(one_way)
+        context = self._context(origin)
+        journal = begin_journal(context, self._project, release, self._choices, options, living)
+        return self._go(context, release, journal, options)
+
+    def _resume(self) -> int:
+        """Go on with a run, as far as ECS says that it is."""
+        from fairway.cli.where import Named, connect_to  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.deployment.journal import Journals, State, check_resumed  # noqa: PLC0415
+        from fairway.deployment.register import Origin  # noqa: PLC0415
+        from fairway.deployment.release import Choices, make_release, resolve_release  # noqa: PLC0415
+        from fairway.deployment.steps import Selection, Step  # noqa: PLC0415
+
+        self._place = connect_to(self._project.environment, (), project=self._project)
+        journal = Journals(self._place.aws, self._place.environment.cluster).find(self._arguments.resume or None)
+        check_resumed(journal, self._choices)
+        choices = Choices(journal.services, journal.tag, journal.images, self._choices.sets)
         release = make_release(self._project, choices)
         self.keys = tuple(item.key for item in release.services)
         named = [Named(item.key, item.name) for item in release.services]
         self._place = connect_to(self._project.environment, named, project=self._project)
-        return self._deploy(resolve_release(self._place.aws, release), timeout)
+        steps = frozenset(Step(name) for name in journal.steps)
+        if journal.state is State.WATCHING:
+            steps -= {Step.MIGRATE, Step.REGISTER, Step.SERVICES}
+        self._selection = Selection(steps | {Step.LOCK, Step.RECORD, Step.UNLOCK})
+        origin = Origin(journal.run, journal.by, release.version, journal.commit, one_way=journal.one_way)
+        context = self._context(origin, is_resumed=True)
+        self._out.text(f"run {journal.run}, begun {journal.began:%Y-%m-%d %H:%M:%S} by {journal.by}, goes on")
+        return self._go(context, resolve_release(self._place.aws, release), journal, self._options(journal.one_way))
 
-    def _deploy(self, release: Release, timeout: float | None) -> int:
-        from fairway.cli.commit import commit_of  # noqa: PLC0415 - only what a verb needs is imported
-        from fairway.cli.confirm import confirm  # noqa: PLC0415
-        from fairway.cli.progress import telling  # noqa: PLC0415
-        from fairway.clock import monotonic  # noqa: PLC0415
-        from fairway.deployment.deploy import Run  # noqa: PLC0415
+    # -- what a run is given -----------------------------------------------------------------------------------------
+
+    def _context(self, origin: Origin, *, is_resumed: bool = False) -> Context:
+        from fairway.deployment.context import Context  # noqa: PLC0415 - only what a verb needs is imported
         from fairway.deployment.progress import Silent  # noqa: PLC0415
-        from fairway.deployment.register import Origin, run_id  # noqa: PLC0415
+
+        place = self._place
+        return Context(
+            place.observer, place.pace, Silent(), origin, timeout_seconds=self._timeout, is_resumed=is_resumed
+        )
+
+    def _options(self, one_way: tuple[str, ...]) -> Options:
+        from fairway.deployment.pipeline import Options  # noqa: PLC0415 - only what a verb needs is imported
+
+        arguments = self._arguments
+        return Options(
+            self._selection,
+            gives_up=not arguments.no_give_up,
+            take_over=arguments.take_over,
+            rolls_back_over_time=arguments.on_timeout == "rollback",
+            one_way=one_way,
+            on_wait=self._wait if arguments.resume is not None else None,
+        )
+
+    def _wait(self, name: str, holding: Holding, seconds: float) -> None:
+        """Somebody who is gone still has the lock: wait until it expires."""
+        from fairway.clock import sleep  # noqa: PLC0415 - only what a verb needs is imported
+
+        self._out.counter(f"{name} is locked by run {holding.run} for {seconds:.0f} s more (unless it is renewed)")
+        sleep(min(5.0, max(0.5, seconds)))
+
+    def _one_way(self, release: Release, living: Mapping[str, Service]) -> tuple[str, ...]:
+        """The migrations of this release that cannot be undone."""
+        from fairway.cli.commit import added_since  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.observed import COMMIT_TAG  # noqa: PLC0415
+        from fairway.project.one_way import one_way_of, read_migrations  # noqa: PLC0415
+
+        found: list[str] = []
+        for task in release.before:
+            spec = self._project.tasks[task.key]
+            if spec.one_way is True:
+                found.append(task.key)
+            if spec.one_way != "auto" or spec.revisions is None:
+                continue
+            commits = {
+                self._place.observer.task_definition(service.task_definition, fresh=True).tags.get(COMMIT_TAG)
+                for service in living.values()
+            }
+            commit = commits.pop() if len(commits) == 1 else None
+            added = None if commit is None else added_since(self._project.root, commit, spec.revisions)
+            found += [migration.revision for migration in one_way_of(read_migrations(spec.revisions), added)]
+        return tuple(found)
+
+    # -- going -------------------------------------------------------------------------------------------------------
+
+    def _go(self, context: Context, release: Release, journal: Journal, options: Options) -> int:
+        from fairway.cli.progress import telling  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.clock import monotonic  # noqa: PLC0415
+        from fairway.deployment.pipeline import Pipeline  # noqa: PLC0415
 
         place, out, environment = self._place, self._out, self._place.environment
-        origin = Origin(run_id(place.aws.now()), place.aws.caller_arn(), release.version, commit_of(self._project.root))
-        living = Run(place.observer, place.pace, Silent(), origin).check(release)
-        lines = self._intended(release, living)
-        yes = self._arguments.yes
-        if not environment.is_local and not confirm(
-            out, lines, f"Deploy to {environment.name} (account {environment.account})?", yes=yes
-        ):
-            out.text("nothing was changed")
-            return 0
-        self._build(release)
         out.event(
             "started",
-            run=origin.run,
+            run=context.origin.run,
             at=place.aws.now(),
             environment=environment.name,
             account=place.aws.caller()["Account"],
@@ -129,8 +277,9 @@ class _Deploying:
             cluster=environment.cluster,
             services=[item.name for item in release.services],
             version=release.version,
-            commit=origin.commit,
-            by=origin.by,
+            commit=context.origin.commit,
+            by=context.origin.by,
+            resumed=context.is_resumed,
         )
         title = f"{self._project.name} {release.version or ''} → {environment.cluster} ({environment.name})"
         out.text(out.paint(title, "bold"))
@@ -140,15 +289,17 @@ class _Deploying:
             )
         began = monotonic()
         with telling(out, place.aws, title=title) as listener:
-            run = Run(place.observer, place.pace, listener, origin, timeout_seconds=timeout)
-            run.check(release)
-            self.begun = run
-            result = run.go(release)
+            context.listener = listener
+            pipeline = Pipeline(context, self._project, release, journal, options)
+            self.begun = pipeline
+            result = pipeline.go()
         self._report(result, monotonic() - began)
         return result.exit_code
 
-    def _intended(self, release: Release, living: Mapping[str, Service]) -> list[str]:
+    def _intended(self, release: Release, living: Mapping[str, Service], one_way: tuple[str, ...]) -> list[str]:
         lines = [f"{task.key}: runs once, first" for task in release.before]
+        if one_way:
+            lines.append(f"  {', '.join(one_way)} cannot be undone: if this release fails, nothing goes back by itself")
         for item in release.services:
             images = ", ".join(str(container.get("image")) for container in item.definition["containerDefinitions"])
             service = living.get(item.name)
@@ -183,22 +334,23 @@ class _Deploying:
 
         out = self._out
         self._report_one_off(result)
-        for key, item in result.followed.items():
+        services = result.services
+        for key, item in services.followed.items():
             assert item.outcome is not None
             if item.outcome.exit_code in {4, 5} and item.picture is not None:
                 explain(out, self._place.observer, item.picture, key, self._arguments.env)
-        for key, error in result.refused.items():
+        for key, error in services.refused.items():
             out.text(out.paint(f"{key}: {error.message}", "red"))
         out.text()
-        for key, item in result.followed.items():
+        for key, item in services.followed.items():
             assert item.outcome is not None
             out.text(f"{key}: {item.target.label()}: {item.outcome.text}")
             self._advise(key, item.outcome.exit_code)
-        for key, outcome in result.went_back.items():
+        for key, outcome in services.went_back.items():
             out.text(f"{key}: taken back, because a later service failed: {outcome.text}")
-        for key, why in result.kept.items():
+        for key, why in services.kept.items():
             out.text(f"{key}: stays as deployed: {why}")
-        for key in result.not_started:
+        for key in services.not_started:
             out.text(f"{key}: was not started, and is unchanged")
         word = "deployed" if result.exit_code == 0 else "not deployed"
         out.text(out.paint(f"{word} in {seconds:.0f} s", "green" if result.exit_code == 0 else "red"))
@@ -207,11 +359,11 @@ class _Deploying:
             at=self._place.aws.now(),
             exit_code=result.exit_code,
             seconds=round(seconds, 1),
-            services={key: str(item.outcome.ending) for key, item in result.followed.items() if item.outcome},
-            refused={key: error.message for key, error in result.refused.items()},
-            taken_back={key: str(outcome.ending) for key, outcome in result.went_back.items()},
-            kept=dict(result.kept),
-            not_started=list(result.not_started),
+            services={key: str(item.outcome.ending) for key, item in services.followed.items() if item.outcome},
+            refused={key: error.message for key, error in services.refused.items()},
+            taken_back={key: str(outcome.ending) for key, outcome in services.went_back.items()},
+            kept=dict(services.kept),
+            not_started=list(services.not_started),
         )
 
     def _report_one_off(self, result: Result) -> None:
@@ -236,7 +388,7 @@ class _Deploying:
         if exit_code == 6:  # noqa: PLR2004 - handed over
             watch = command(f"watch {key}", self._arguments.env)
             self._out.text(f"  → go on watching: {watch}; go back: {back}")
-        elif exit_code == 5 and self.begun is not None and self.begun.begun.services.get(key):  # noqa: PLR2004
+        elif exit_code == 5 and self.begun is not None and self.begun.context.begun.services.get(key):  # noqa: PLR2004
             self._out.text("  → it is new, so there is nothing to go back to: correct it, and deploy again")
         elif exit_code == 5:  # noqa: PLR2004 - not rolled back
             self._out.text(f"  → go back to the last known good: {back}")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from fairway.cli.output import Output
-    from fairway.deployment.deploy import Run
+    from fairway.deployment.pipeline import Pipeline
 
 INTERRUPTED: Final = 130
 TERMINATED: Final = 128 + signal.SIGTERM
@@ -57,11 +57,11 @@ def say_interrupted(out: Output, error: KeyboardInterrupt, services: Sequence[st
     return code
 
 
-def left_behind(run: Run | None, keys: Sequence[str], environment: str | None) -> tuple[list[str], list[str]]:
+def left_behind(run: Pipeline | None, keys: Sequence[str], environment: str | None) -> tuple[list[str], list[str]]:
     """(keys of the services that go on, lines that say what was begun) of a deployment that is interrupted."""
-    if run is None or run.begun.is_nothing:
+    if run is None or run.context.begun.is_nothing:
         return [], ["nothing was changed"]
-    begun, followed = run.begun, run.result.followed
+    begun, followed = run.context.begun, run.result.services.followed
     lines, going = [], []
     if begun.one_off is not None:
         lines += _one_off(run)
@@ -80,18 +80,20 @@ def left_behind(run: Run | None, keys: Sequence[str], environment: str | None) -
         what = "creating it was asked for" if begun.services[key] else "its update was sent"
         watch = command(f"watch {key}", environment)
         lines += [f"{key}: {what}, and goes on at ECS", f"  → go on watching: {watch}", f"  → {back}"]
+    resume = command(f"deploy --resume {run.context.origin.run}", environment)
+    lines.append(f"→ go on with the whole of it: {resume}")
     return going, lines
 
 
-def _one_off(run: Run) -> list[str]:
-    begun = run.begun
-    aws = f"aws ecs describe-tasks --cluster {run.cluster} --tasks"
+def _one_off(run: Pipeline) -> list[str]:
+    begun, cluster = run.context.begun, run.context.observer.cluster
+    aws = f"aws ecs describe-tasks --cluster {cluster} --tasks"
     if begun.task is None:
         # the request was on its way
         return [
             f"{begun.one_off}: ECS was asked to run it, and has not answered",
-            f"  → look: aws ecs list-tasks --cluster {run.cluster} --started-by {run.started_by}",
+            f"  → look: aws ecs list-tasks --cluster {cluster} --started-by {run.context.started_by}",
         ]
     lines = [f"{begun.one_off}: task {begun.task.id} goes on", f"  → look: {aws} {begun.task.id}"]
-    stop = f"aws ecs stop-task --cluster {run.cluster} --task {begun.task.id}"
+    stop = f"aws ecs stop-task --cluster {cluster} --task {begun.task.id}"
     return [*lines, f"  → stop it: {stop}"]

@@ -152,7 +152,8 @@ class _Up:
 
     def _services(self, aws: Aws) -> int:
         """Deploy what is not there yet, and what never got there; what was deployed stays as it is."""
-        from fairway.cli.deploy import run as deploy  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.cli.deploy import add_arguments  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.cli.deploy import run as deploy  # noqa: PLC0415
 
         described = aws.ecs.describe_services(
             cluster=self._project.environment.cluster,
@@ -167,9 +168,11 @@ class _Up:
         if not missing:
             self._step("the services are deployed already")
             return _ALL_WELL
-        wanted = argparse.Namespace(
-            services=missing, tag=self._arguments.tag, image=[], set=[], timeout=None, yes=True, env="local"
-        )
+        parser = argparse.ArgumentParser()
+        add_arguments(parser)
+        # what there is to watch comes with the first requests; `deploy` watches the next release
+        wanted = parser.parse_args([*missing, "--tag", self._arguments.tag, "--skip", "monitor", "--yes"])
+        wanted.env = self._arguments.env
         return deploy(wanted, self._out)
 
     def _settle(self, aws: Aws) -> None:

@@ -11,6 +11,7 @@ from fairway.aws.logs import Follower, elsewhere, log_stream, never_started
 from fairway.aws.session import AwsError
 from fairway.clock import monotonic
 from fairway.deployment.progress import Change
+from fairway.deployment.resume import find_one_off
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +49,8 @@ def run_request(
     """What RunTask takes. Pure."""
     return {
         "startedBy": started_by[:128],
+        # the same request of the same run starts it once, whatever happens to the answer
+        "clientToken": f"{started_by}/{task_definition.rsplit('/', 1)[-1]}"[-64:],
         **(run or {}),
         "cluster": cluster,
         "taskDefinition": task_definition,
@@ -83,15 +86,21 @@ def run_one_off(
     started_by: str,
     begun: Begun,
     deadline: float | None = None,
+    is_resumed: bool = False,
 ) -> OneOffResult:
     """Run a task and wait for its end: until `deadline`, else for half an hour.
+
+    `is_resumed`: an earlier process of the run may have started it; then that one is waited for.
 
     Raises:
         AwsError: ECS does not run it (carries its text).
     """
     began = told = monotonic()
     begun.one_off, begun.task, begun.has_run = key, None, True
-    task = begun.task = _start(observer, key, definition, run, started_by)
+    task = find_one_off(observer, started_by, definition.family) if is_resumed else None
+    if task is None:
+        task = _start(observer, key, definition, run, started_by)
+    begun.task = task
     listener.change(Change("one_off_started", key, f"{definition.label()} runs as task {task.id}", {"task": task.arn}))
     follower, kept = Follower(observer.aws, since=None), list[str]()
     streams = _streams(definition, task)

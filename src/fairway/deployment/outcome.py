@@ -25,6 +25,8 @@ class Ending(StrEnum):
     NOT_ROLLED_BACK = "not_rolled_back"
     SUPERSEDED = "superseded"
     HANDED_OVER = "handed_over"
+    HELD = "held"
+    """It failed, and nothing goes back by itself: a migration of the same run cannot be undone."""
 
 
 EXIT_CODES: Final = {
@@ -32,6 +34,7 @@ EXIT_CODES: Final = {
     Ending.ROLLED_BACK: 4,
     Ending.NOT_ROLLED_BACK: 5,
     Ending.HANDED_OVER: 6,
+    Ending.HELD: 6,
     Ending.SUPERSEDED: 7,
 }
 
@@ -151,9 +154,9 @@ def overall(endings: Iterable[Ending], *, went_back: Sequence[bool] = (), left: 
     if failed:
         # what still goes on, or belongs to somebody else now, has not been taken back
         whole = all(went_back) and left == 0 and Ending.NOT_ROLLED_BACK not in failed
-        apart = Ending.SUPERSEDED in seen or Ending.HANDED_OVER in seen
+        apart = bool({Ending.SUPERSEDED, Ending.HANDED_OVER, Ending.HELD} & set(seen))
         return EXIT_CODES[Ending.ROLLED_BACK if whole and not apart else Ending.NOT_ROLLED_BACK]
-    for ending in (Ending.SUPERSEDED, Ending.HANDED_OVER):
+    for ending in (Ending.SUPERSEDED, Ending.HELD, Ending.HANDED_OVER):
         if ending in seen:
             return EXIT_CODES[ending]
     return 0

@@ -14,11 +14,15 @@ from fairway.clock import sleep
 from fairway.ids import RandomIds
 from fairway.observed import (
     BY_TAG,
+    CI_TAG,
     COMMIT_TAG,
     DEPLOYMENT_TAG,
+    ONE_WAY_TAG,
+    SKIPPED_TAG,
     VERDICT_TAG,
     VERIFIED_TAG,
     VERSION_TAG,
+    WHY_TAG,
 )
 
 if TYPE_CHECKING:
@@ -43,10 +47,24 @@ class Origin:
     by: str
     version: str | None = None
     commit: str | None = None
+    ci: str | None = None
+    """Address of the CI run."""
+    one_way: tuple[str, ...] = ()
+    """Migrations of this run that cannot be undone."""
+    skipped: tuple[str, ...] = ()
+    """Steps that were left out."""
 
     def tags(self) -> dict[str, str]:
         """As tags of a revision."""
-        known = {VERSION_TAG: self.version, COMMIT_TAG: self.commit, BY_TAG: self.by, DEPLOYMENT_TAG: self.run}
+        known = {
+            VERSION_TAG: self.version,
+            COMMIT_TAG: self.commit,
+            BY_TAG: self.by,
+            DEPLOYMENT_TAG: self.run,
+            CI_TAG: self.ci,
+            ONE_WAY_TAG: " ".join(self.one_way),
+            SKIPPED_TAG: " ".join(self.skipped),
+        }
         return {key: tag_value(value) for key, value in known.items() if value}
 
 
@@ -85,9 +103,11 @@ def register(aws: Aws, document: Mapping[str, Any], origin: Origin) -> TaskDefin
     raise AssertionError("the last attempt returns or raises")
 
 
-def mark(aws: Aws, definition_arn: str, verdict: str, at: datetime) -> str | None:
+def mark(aws: Aws, definition_arn: str, verdict: str, at: datetime, *, why: str = "") -> str | None:
     """Write down what was proved about a revision; the reason when that was not allowed."""
     tags = {VERDICT_TAG: verdict, VERIFIED_TAG: at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    if why:
+        tags[WHY_TAG] = tag_value(why)
     try:
         aws.ecs.tag_resource(
             resourceArn=definition_arn, tags=[{"key": key, "value": value} for key, value in tags.items()]

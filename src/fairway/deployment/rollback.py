@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fairway.deployment.deploy import stop_deployment
 from fairway.deployment.follow import Followed
 from fairway.deployment.known_good import Choice, has_source, last_known_good
 from fairway.deployment.outcome import EXIT_CODES, Ending, Outcome
-from fairway.deployment.update import refuse_others, update
+from fairway.deployment.update import refuse_others, stop_deployment, update
 from fairway.errors import UsageError
 from fairway.observed import BAD, DEPLOYMENT_TAG, GOOD, ROLLING_BACK, SUCCESSFUL
 

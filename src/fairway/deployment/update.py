@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
+
 from fairway.aws.calls import calling
 from fairway.clock import monotonic
 from fairway.errors import DeploymentHeld, UsageError
@@ -80,11 +82,12 @@ def update_request(
     task_definition: str,
     accepted: Collection[str],
     controller: str = "ECS",
+    held: bool = False,
 ) -> dict[str, Any]:
     """What UpdateService takes for a service definition: each member of it that UpdateService accepts. Pure.
 
     Never `desiredCount`: a living service is scaled by others. `accepted` comes from AWS's own model, so that a member which
-    Fairway does not know goes through.
+    Fairway does not know goes through. `held`: ECS is not to go back by itself either.
     """
     request = {
         member: value
@@ -93,7 +96,27 @@ def update_request(
     }
     if request.get("deploymentController", {}).get("type") == controller:
         del request["deploymentController"]
+    if held and "deploymentConfiguration" in request:
+        request["deploymentConfiguration"] = without_rollback(request["deploymentConfiguration"])
     return {**request, "cluster": cluster, "service": name, "taskDefinition": task_definition}
+
+
+def without_rollback(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """The deployment configuration with breaker and alarms that stop a deployment, and do not roll it back. Pure."""
+    members = ("deploymentCircuitBreaker", "alarms")
+    return {
+        name: {**value, "rollback": False} if name in members and isinstance(value, dict) else value
+        for name, value in configuration.items()
+    }
+
+
+def stop_deployment(observer: Observer, arn: str) -> str | None:
+    """Ask ECS to roll a deployment back; AWS's text when it is too late for that."""
+    try:
+        observer.aws.ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
+    except ClientError as error:
+        return str(error.response.get("Error", {}).get("Message", error))
+    return None
 
 
 def create(observer: Observer, pace: Pace, document: Mapping[str, Any], name: str, task_definition: str) -> Started:
@@ -106,7 +129,13 @@ def create(observer: Observer, pace: Pace, document: Mapping[str, Any], name: st
 
 
 def update(
-    observer: Observer, pace: Pace, document: Mapping[str, Any] | None, service: Service, task_definition: str
+    observer: Observer,
+    pace: Pace,
+    document: Mapping[str, Any] | None,
+    service: Service,
+    task_definition: str,
+    *,
+    held: bool = False,
 ) -> Started:
     """Update a living service to a revision; the deployment that this began."""
     known = {record.arn for record in observer.service_deployments(service.name, most=20)}
@@ -119,6 +148,7 @@ def update(
         task_definition=task_definition,
         accepted=shape.members,
         controller=service.controller,
+        held=held,
     )
     if service.task_definition == task_definition:
         # ECS begins nothing for a revision that is already the PRIMARY one

@@ -30,7 +30,7 @@ FILE: Final = "fairway.toml"
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4566"
 _PROJECT_KEYS: Final = {"name", "default_environment", "cluster", "balancer", "on_failure"}
 _SERVICE_KEYS: Final = {"definition", "service", "image", "after", "paths", "verify", "monitor"}
-_TASK_KEYS: Final = {"definition", "image", "before", "run", "one_way"}
+_TASK_KEYS: Final = {"definition", "image", "before", "run", "one_way", "revisions"}
 _ENVIRONMENT_KEYS: Final = {
     "account",
     "region",
@@ -188,7 +188,18 @@ class _Loader:
             before=tuple(table.get("before", ())),
             run=run,
             run_path=run_path,
-            one_way=str(table.get("one_way", "auto")),
+            one_way=self._one_way(table, key),
+            revisions=self._root / str(table["revisions"]) if "revisions" in table else None,
+        )
+
+    def _one_way(self, table: Mapping[str, Any], key: str) -> bool | str:
+        value = table.get("one_way", "auto")
+        if isinstance(value, bool):
+            return value
+        if value == "auto":
+            return "auto"
+        raise UsageError(
+            f"{place(self._path, 'tasks', key, 'one_way')}: one_way is {value!r}", hint='true, false or "auto"'
         )
 
     def _overrides(self, kind: str, key: str) -> Mapping[str, Any]:

@@ -100,7 +100,10 @@ class TaskSpec:
     run: Mapping[str, Any] | None = None
     """What RunTask takes beside the task definition: the network."""
     run_path: Path | None = None
-    one_way: str = "auto"
+    one_way: bool | str = "auto"
+    """True, False, or `auto`: by the Alembic revisions that a release brings."""
+    revisions: Path | None = None
+    """The folder of its Alembic revisions."""
 
     @property
     def family(self) -> str:

@@ -1,0 +1,351 @@
+"""A whole deployment: lock → lint → check → migrate → register → services → verify → monitor → record → unlock.
+
+What it has done is on ECS, not in its memory: it may be interrupted at any moment, and `--resume`, `watch` or `rollback` go on
+from what ECS says. (`lint` and `check` refuse before the first change: the command line asks them before it begins this.)
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from fairway.deployment.journal import Journal, Journals, hash_sets
+from fairway.deployment.lock import Locks
+from fairway.deployment.monitor import monitor
+from fairway.deployment.one_off import OneOffResult, run_one_off
+from fairway.deployment.order import check_order
+from fairway.deployment.outcome import EXIT_CODES, Ending, overall
+from fairway.deployment.services import Services, ServicesResult, register_once
+from fairway.deployment.steps import Selection, Step
+from fairway.deployment.subject import Finding, Health, Subject
+from fairway.deployment.update import refuse_others
+from fairway.deployment.verify import verify
+from fairway.errors import UsageError
+from fairway.observed import BAD, GOOD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from fairway.aws.observe import Observer
+    from fairway.deployment.context import Context
+    from fairway.deployment.lock import Holding
+    from fairway.deployment.release import Choices, OneOff, Release
+    from fairway.observed import Service, TaskDefinition
+    from fairway.project.model import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a deployment goes about it."""
+
+    selection: Selection = field(default_factory=Selection)
+    gives_up: bool = True
+    take_over: bool = False
+    """Take the locks, whoever has them."""
+    rolls_back_over_time: bool = False
+    """When `--timeout` is over: roll back, instead of leaving it to ECS."""
+    one_way: tuple[str, ...] = ()
+    """Migrations of this release that cannot be undone."""
+    on_wait: Callable[[str, Holding, float], None] | None = None
+    """Waits for a lock; None: refuse at once."""
+
+
+@dataclass(slots=True)
+class Result:
+    """How a deployment ended."""
+
+    exit_code: int = 0
+    services: ServicesResult = field(default_factory=ServicesResult)
+    one_off: OneOffResult | None = None
+    """The one-off task that failed."""
+    verified: dict[str, Finding] = field(default_factory=dict)
+    watched: dict[str, Finding] = field(default_factory=dict)
+    pending: tuple[Step, ...] = ()
+    """What is left for `watch --pending`."""
+    revisions: dict[str, TaskDefinition] = field(default_factory=dict)
+    held: tuple[str, ...] = ()
+    """Migrations because of which nothing went back by itself."""
+
+
+def check_release(observer: Observer, release: Release) -> dict[str, Service]:
+    """Refuse what cannot be deployed, before anything is changed; the living services, by ECS's name.
+
+    Raises:
+        UsageError: another controller deploys a service, it is missing, or the order cannot be kept.
+    """
+    check_order({item.key: item.after for item in release.services})
+    living = observer.services([item.name for item in release.services])
+    for item in release.services:
+        service = living.get(item.name)
+        if service is not None:
+            refuse_others(service)
+        elif item.service is None:
+            raise UsageError(
+                f"there is no service {item.name} in cluster {observer.cluster}, and fairway.toml names no "
+                f"service definition for {item.key}",
+                hint=f'add service = "…" under [services.{item.key}], or create the service first',
+            )
+    return living
+
+
+def begin_journal(
+    context: Context,
+    project: Project,
+    release: Release,
+    choices: Choices,
+    options: Options,
+    living: Mapping[str, Service],
+) -> Journal:
+    """The journal of a run that begins now. Pure."""
+    return Journal(
+        run=context.origin.run,
+        by=context.origin.by,
+        began=context.observer.aws.now(),
+        environment=project.environment.name,
+        services=tuple(item.key for item in release.services),
+        tag=release.tag,
+        images=choices.images,
+        sets=hash_sets(choices.sets),
+        commit=context.origin.commit,
+        steps=tuple(step for step in Step if step in options.selection.steps | options.selection.later),
+        before={
+            item.key: living[item.name].task_definition.rsplit("/", 1)[-1]
+            for item in release.services
+            if item.name in living
+        },
+        one_way=options.one_way,
+    )
+
+
+class Pipeline:
+    """One run over a release."""
+
+    def __init__(
+        self,
+        context: Context,
+        project: Project,
+        release: Release,
+        journal: Journal,
+        options: Options,
+        *,
+        url: str | None = None,
+    ) -> None:
+        self._context = context
+        self._project = project
+        self._release = release
+        self._journal = journal
+        self._options = options
+        self._url = url
+        self._journals = Journals(context.observer.aws, context.observer.cluster)
+        self._services = Services(
+            context,
+            release,
+            journal.before,
+            gives_up=options.gives_up,
+            held=bool(journal.one_way),
+            rolls_back_over_time=options.rolls_back_over_time,
+        )
+        self.result = Result(services=self._services.result)
+        """As far as the run has come."""
+
+    @property
+    def context(self) -> Context:
+        return self._context
+
+    def go(self) -> Result:
+        """Do the steps that are chosen.
+
+        Raises:
+            Locked: somebody else deploys one of the services.
+            LockLost: our lock was taken over meanwhile; nothing more is changed.
+            AwsError: AWS refused before any service was changed.
+        """
+        if Step.LOCK not in self._options.selection:
+            self._steps()
+            return self.result
+        with self._locks() as locks:
+            self._context.guard = locks.check
+            self._end_others()
+            self._journals.put(self._journal)
+            try:
+                self._steps()
+            except BaseException:
+                if self._context.begun.is_nothing and not self._context.is_resumed:
+                    # nobody has anything to go on with
+                    with suppress(ClientError, BotoCoreError):
+                        self._journals.end(self._journal.run)
+                raise
+            self._end_journal()
+        return self.result
+
+    def _locks(self) -> Locks:
+        names = [item.name for item in self._release.services]
+        names += [f"task.{task.key}" for task in self._release.before]
+        return Locks(
+            self._context.observer.aws,
+            self._context.observer.cluster,
+            names,
+            self._context.origin.run,
+            take_over=self._options.take_over,
+            wait=self._options.on_wait,
+        )
+
+    def _steps(self) -> None:
+        selection, result = self._options.selection, self.result
+        if Step.MIGRATE in selection:
+            for task in self._release.before:
+                if not self._one_off(task):
+                    result.services.not_started = tuple(item.key for item in self._release.services)
+                    return
+        if Step.REGISTER in selection:
+            result.revisions = self._services.register()
+        if Step.SERVICES in selection:
+            self._services.deploy(result.revisions)
+            self._conclude()
+            if result.exit_code != 0:
+                return
+        if not ({Step.VERIFY, Step.MONITOR} & (selection.steps | selection.later)):
+            self._all_good("deployed; neither verified nor watched")
+            return
+        self._look()
+
+    def _end_others(self) -> None:
+        """Whoever deploys a service anew ends what was left to do of it: nobody is to resume that."""
+        for other in self._journals.all():
+            if other.run != self._journal.run and set(other.services) & set(self._journal.services):
+                self._journals.end(other.run)
+
+    # -- one-off tasks -----------------------------------------------------------------------------------------------
+
+    def _one_off(self, task: OneOff) -> bool:
+        context = self._context
+        definition = register_once(context, task.key, task.definition)
+        if context.is_resumed and definition.verdict == GOOD:
+            return True
+        context.guard()
+        result = run_one_off(
+            context.observer,
+            context.pace,
+            context.listener,
+            key=task.key,
+            definition=definition,
+            run=task.run,
+            started_by=context.started_by,
+            begun=context.begun,
+            deadline=context.deadline,
+            is_resumed=context.is_resumed,
+        )
+        if result.succeeded:
+            context.mark(definition, GOOD, task.key)
+            return True
+        self.result.one_off = result
+        self.result.exit_code = EXIT_CODES[Ending.HANDED_OVER if result.still_runs else Ending.NOT_ROLLED_BACK]
+        if not result.still_runs:
+            context.mark(definition, BAD, task.key, why=result.text)
+        return False
+
+    # -- after the services ------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Verify and watch what serves now; take it back when it is unhealthy."""
+        context, selection, result = self._context, self._options.selection, self.result
+        if Step.SERVICES not in selection and context.is_resumed:
+            self._services.adopt()
+        subjects = self._subjects()
+        if Step.LOCK in selection:
+            since = self._journal.since or context.observer.aws.now()
+            self._journal = replace(self._journals.watch(self._journal, since), since=since)
+        if Step.VERIFY in selection:
+            context.tell("step", "", "verifying", step=str(Step.VERIFY))
+            result.verified = verify(
+                context.observer,
+                context.pace,
+                context.listener,
+                subjects,
+                version=self._release.version,
+                url=self._url,
+            )
+            if not self._judge(result.verified, subjects, Step.VERIFY):
+                return
+        if Step.MONITOR in selection:
+            watched = [subject for subject in subjects if subject.monitor is not None]
+            result.watched = monitor(
+                context.observer, context.pace, context.listener, watched, deadline=context.deadline
+            )
+            if not self._judge(result.watched, subjects, Step.MONITOR):
+                return
+        if selection.later:
+            result.pending = tuple(step for step in Step if step in selection.later)
+            return
+        self._all_good("deployed, verified and watched" if result.watched else "deployed and verified")
+
+    def _subjects(self) -> list[Subject]:
+        observer = self._context.observer
+        since = self._journal.since or observer.aws.now()
+        living = observer.services([item.name for item in self._release.services])
+        subjects = []
+        for item in self._release.services:
+            service = living.get(item.name)
+            if service is None:
+                raise UsageError(f"there is no service {item.name} to look at", hint="deploy it first")
+            followed = self._services.result.followed.get(item.key)
+            target = followed.target if followed else observer.task_definition(service.task_definition, fresh=True)
+            spec = self._project.services[item.key]
+            subjects.append(Subject(item.key, item.name, target, spec.verify, spec.monitor, since))
+        return subjects
+
+    def _judge(self, findings: Mapping[str, Finding], subjects: Sequence[Subject], step: Step) -> bool:
+        """True: go on."""
+        context, result = self._context, self.result
+        worst = {health: [key for key, found in findings.items() if found.health is health] for health in Health}
+        if worst[Health.UNHEALTHY]:
+            target = {subject.key: subject for subject in subjects}
+            for key in worst[Health.UNHEALTHY]:
+                context.mark(target[key].target, BAD, target[key].name, why=findings[key].text)
+            for key in worst[Health.UNHEALTHY]:
+                if key not in self._services.result.followed:
+                    self._services.result.kept[key] = "this run has not deployed it"
+            self._services.take_back(f"{step} found {', '.join(worst[Health.UNHEALTHY])} unhealthy")
+            self._conclude(failed=True)
+            return False
+        if worst[Health.SUPERSEDED]:
+            result.exit_code = EXIT_CODES[Ending.SUPERSEDED]
+            return False
+        if worst[Health.INCONCLUSIVE]:
+            result.exit_code = EXIT_CODES[Ending.HELD]
+            return False
+        return True
+
+    def _all_good(self, why: str) -> None:
+        for item in self._services.result.followed.values():
+            self._context.mark(item.target, GOOD, item.service, why=why)
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def _conclude(self, *, failed: bool = False) -> None:
+        """The exit code, from how each service ended."""
+        services = self._services.result
+        endings = [item.outcome.ending for item in services.followed.values() if item.outcome is not None]
+        if failed:
+            endings.append(Ending.HELD if self._journal.one_way else Ending.ROLLED_BACK)
+        if services.refused and Ending.NOT_ROLLED_BACK not in endings:
+            # AWS did not begin it: of this service nothing is to be taken back
+            endings.append(Ending.HELD if self._journal.one_way else Ending.ROLLED_BACK)
+        if not endings and services.not_started:
+            endings = [Ending.HANDED_OVER]
+        back = [outcome.ending is Ending.SUCCEEDED for outcome in services.went_back.values()]
+        code = overall(endings, went_back=back, left=len(services.kept))
+        if code == 0 and services.not_started:
+            code = EXIT_CODES[Ending.HANDED_OVER]
+        if Ending.HELD in endings:
+            self.result.held = self._journal.one_way
+        self.result.exit_code = code
+
+    def _end_journal(self) -> None:
+        """Nothing is left to do, unless ECS goes on or a watch is open."""
+        open_ends = {EXIT_CODES[Ending.HANDED_OVER]}
+        if not self.result.pending and self.result.exit_code not in open_ends:
+            self._journals.end(self._journal.run)

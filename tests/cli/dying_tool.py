@@ -1,0 +1,50 @@
+"""Runs the command line, and kills it with SIGKILL at a chosen request to AWS: before it goes out, or after its answer.
+
+    python dying_tool.py MOMENT before|after WORD …
+
+MOMENT counts the requests from 1; 0 kills never, and the last line says how many there were.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import botocore.session
+
+from fairway.cli.main import main
+
+moment, phase, words = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+count = 0
+
+
+def die(at: str) -> None:
+    if count == moment and at == phase:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before(**_: object) -> None:
+    global count  # noqa: PLW0603 - the program is this script
+    count += 1
+    die("before")
+
+
+def after(**_: object) -> None:
+    die("after")
+
+
+made = botocore.session.Session.create_client
+
+
+def create_client(self: object, *arguments: object, **options: object) -> object:
+    client = made(self, *arguments, **options)  # type: ignore[arg-type]
+    client.meta.events.register_first("before-send.*", before)
+    client.meta.events.register_first("after-call.*", after)
+    return client
+
+
+botocore.session.Session.create_client = create_client  # type: ignore[method-assign,assignment]
+code = main(words)
+sys.stdout.write(f"requests: {count}\n")
+sys.exit(code)

@@ -1,0 +1,122 @@
+"""A tool that is killed at any moment: another goes on, and nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+pytestmark = pytest.mark.slow
+
+TOOL = Path(__file__).with_name("dying_tool.py")
+SEED = 20261127
+
+
+def run_tool(project, moment, phase, *words):
+    """(exit code, output) of a tool that is killed there."""
+    done = subprocess.run(
+        [sys.executable, str(TOOL), str(moment), phase, *words],
+        cwd=project.root,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def parameters(engine, cluster):
+    ssm = boto3.client(
+        "ssm",
+        endpoint_url=engine.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path="/fairway", Recursive=True)
+    return {p["Name"]: p["Value"] for page in pages for p in page["Parameters"] if f"/{cluster}/" in p["Name"]}
+
+
+def check_ended_right(project, ecs, engine):
+    """Each thing was done once, and nothing is left behind."""
+    for key in ("worker", "api"):
+        revisions = ecs.list_task_definitions(familyPrefix=f"{project.cluster}-{key}")["taskDefinitionArns"]
+        assert len(revisions) == 2, f"{key}: one revision for v1, one for v2"
+        [service] = ecs.describe_services(cluster=project.cluster, services=[key])["services"]
+        assert service["taskDefinition"] == revisions[-1]
+        records = ecs.list_service_deployments(cluster=project.cluster, service=key)["serviceDeployments"]
+        assert [record["status"] for record in records] == ["SUCCESSFUL", "SUCCESSFUL"], key
+        tags = ecs.describe_task_definition(taskDefinition=revisions[-1], include=["TAGS"])["tags"]
+        assert {"key": "fairway:verdict", "value": "good"} in tags
+    migrations = ecs.list_task_definitions(familyPrefix=f"{project.cluster}-migrations")["taskDefinitionArns"]
+    assert len(migrations) == 2
+    tasks = ecs.list_tasks(cluster=project.cluster, family=f"{project.cluster}-migrations", desiredStatus="STOPPED")
+    assert len(tasks["taskArns"]) == 2, "the migrations ran once for each version"
+    left = parameters(engine, project.cluster)
+    assert not [name for name in left if name.startswith("/fairway/run/")]
+    held = [name for name, value in left.items() if not json.loads(value)["released"]]
+    assert held == []
+
+
+def kill_and_resume(project, fairway, ecs, engine, moment, phase):
+    assert fairway("deploy", "--tag", "v1")[0] == 0
+    code, out = run_tool(project, moment, phase, "deploy", "--tag", "v2")
+    if code == 0:
+        return  # it was done in fewer requests
+    assert code == -signal.SIGKILL, out
+    code, out, err = fairway("deploy", "--resume")
+    if "no run is unfinished" in err:
+        # it died before it had begun, or after it had ended
+        code, out, err = fairway("deploy", "--tag", "v2") if not is_done(project, ecs) else (0, "", "")
+    assert code == 0, out + err
+    check_ended_right(project, ecs, engine)
+
+
+def is_done(project, ecs):
+    return len(ecs.list_task_definitions(familyPrefix=f"{project.cluster}-api")["taskDefinitionArns"]) > 1
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_another_process_goes_on_where_a_killed_one_ended(project, fairway, ecs, engine, number):
+    drawn = random.Random(SEED + number)
+    moment, phase = drawn.randint(1 + 12 * number, 12 + 12 * number), drawn.choice(["before", "after"])
+    kill_and_resume(project, fairway, ecs, engine, moment, phase)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("number", range(50))
+def test_a_campaign_of_killed_tools(project, fairway, ecs, engine, number):
+    drawn = random.Random(1000 + number)
+    kill_and_resume(project, fairway, ecs, engine, drawn.randint(1, 70), drawn.choice(["before", "after"]))
+
+
+def test_a_resumed_run_is_the_same_run(project, fairway, ecs, engine):
+    assert fairway("deploy", "--tag", "v1")[0] == 0
+    code, out = run_tool(project, 30, "before", "deploy", "--tag", "v2")
+    assert code == -signal.SIGKILL, out
+    code, _, err = fairway("deploy", "--resume", "--tag", "v3")
+    assert code == 2
+    assert "was started with --tag v2, not v3" in err
+    code, _, err = fairway("deploy", "--resume", "nothing-like-it")
+    assert code == 2
+    assert "is not unfinished" in err
+    assert fairway("deploy", "--resume")[0] == 0
+    check_ended_right(project, ecs, engine)
+
+
+def test_a_new_deployment_ends_what_was_left_of_an_older_one(project, fairway, engine):
+    assert fairway("deploy", "--tag", "v1")[0] == 0
+    assert run_tool(project, 30, "before", "deploy", "--tag", "v2")[0] == -signal.SIGKILL
+    assert [name for name in parameters(engine, project.cluster) if "/run/" in name]
+    assert fairway("deploy", "--tag", "v3")[0] == 0
+    assert not [name for name in parameters(engine, project.cluster) if "/run/" in name]
+    assert fairway("deploy", "--resume")[0] == 2
