@@ -159,12 +159,14 @@ def other(engine, name):
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
     )
+    assert process.stdin is not None
+    assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     yield process
     process.kill()
     process.wait()
-    for stream in (process.stdin, process.stdout):
-        stream.close()
+    process.stdin.close()
+    process.stdout.close()
 
 
 @pytest.mark.slow
