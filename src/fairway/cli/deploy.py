@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.cli.choices import read_duration, read_image, read_set
-from fairway.cli.command import command
 
 if TYPE_CHECKING:
     import argparse
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from fairway.deployment.context import Context
     from fairway.deployment.journal import Journal
     from fairway.deployment.lock import Holding
-    from fairway.deployment.pipeline import Options, Pipeline, Result
+    from fairway.deployment.pipeline import Options, Pipeline
     from fairway.deployment.register import Origin
     from fairway.deployment.release import Choices, Release
     from fairway.deployment.steps import Selection
@@ -262,9 +261,11 @@ class _Deploying:
     # -- going -------------------------------------------------------------------------------------------------------
 
     def _go(self, context: Context, release: Release, journal: Journal, options: Options) -> int:
-        from fairway.cli.progress import telling  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.cli.deployed import Ended, conclude  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.cli.progress import telling  # noqa: PLC0415
         from fairway.clock import monotonic  # noqa: PLC0415
         from fairway.deployment.pipeline import Pipeline  # noqa: PLC0415
+        from fairway.deployment.recorder import Recorder  # noqa: PLC0415
 
         place, out, environment = self._place, self._out, self._place.environment
         out.event(
@@ -289,11 +290,14 @@ class _Deploying:
             )
         began = monotonic()
         with telling(out, place.aws, title=title) as listener:
-            context.listener = listener
+            context.listener = recorder = Recorder(listener, place.aws)
             pipeline = Pipeline(context, self._project, release, journal, options)
             self.begun = pipeline
             result = pipeline.go()
-        self._report(result, monotonic() - began)
+        ended = Ended(
+            self._project, place, context.origin, result, journal.began, monotonic() - began, recorder.entries
+        )
+        conclude(out, ended, created=context.begun.services, environment=self._arguments.env)
         return result.exit_code
 
     def _intended(self, release: Release, living: Mapping[str, Service], one_way: tuple[str, ...]) -> list[str]:
@@ -326,72 +330,6 @@ class _Deploying:
         # the tool installs without the engine, and then nothing can be built here
         build: Any = importlib.import_module("fairway.cli.build")
         build.build_images(self._project, self._place.aws, self._out, tag=release.tag, keys=keys)
-
-    # -- the end -----------------------------------------------------------------------------------------------------
-
-    def _report(self, result: Result, seconds: float) -> None:
-        from fairway.cli.failure import explain  # noqa: PLC0415 - only what a verb needs is imported
-
-        out = self._out
-        self._report_one_off(result)
-        services = result.services
-        for key, item in services.followed.items():
-            assert item.outcome is not None
-            if item.outcome.exit_code in {4, 5} and item.picture is not None:
-                explain(out, self._place.observer, item.picture, key, self._arguments.env)
-        for key, error in services.refused.items():
-            out.text(out.paint(f"{key}: {error.message}", "red"))
-        out.text()
-        for key, item in services.followed.items():
-            assert item.outcome is not None
-            out.text(f"{key}: {item.target.label()}: {item.outcome.text}")
-            self._advise(key, item.outcome.exit_code)
-        for key, outcome in services.went_back.items():
-            out.text(f"{key}: taken back, because a later service failed: {outcome.text}")
-        for key, why in services.kept.items():
-            out.text(f"{key}: stays as deployed: {why}")
-        for key in services.not_started:
-            out.text(f"{key}: was not started, and is unchanged")
-        word = "deployed" if result.exit_code == 0 else "not deployed"
-        out.text(out.paint(f"{word} in {seconds:.0f} s", "green" if result.exit_code == 0 else "red"))
-        out.event(
-            "finished",
-            at=self._place.aws.now(),
-            exit_code=result.exit_code,
-            seconds=round(seconds, 1),
-            services={key: str(item.outcome.ending) for key, item in services.followed.items() if item.outcome},
-            refused={key: error.message for key, error in services.refused.items()},
-            taken_back={key: str(outcome.ending) for key, outcome in services.went_back.items()},
-            kept=dict(services.kept),
-            not_started=list(services.not_started),
-        )
-
-    def _report_one_off(self, result: Result) -> None:
-        failed = result.one_off
-        if failed is None:
-            return
-        from fairway.deployment.one_off import where_lines_are  # noqa: PLC0415 - only for this failure
-
-        out = self._out
-        out.text()
-        how = "has not ended" if failed.still_runs else "failed"
-        out.text(out.paint(f"{failed.key} {how}: {failed.text}; no service was changed", "red"))
-        if failed.lines:
-            out.text(f"  last lines of {failed.key}:")
-            for line in failed.lines:
-                out.text(f"    | {line}")
-        elif not failed.still_runs:
-            out.text(f"  no log lines: {where_lines_are(failed.definition, failed.task)}")
-
-    def _advise(self, key: str, exit_code: int) -> None:
-        back = command(f"rollback {key}", self._arguments.env)
-        if exit_code == 6:  # noqa: PLR2004 - handed over
-            watch = command(f"watch {key}", self._arguments.env)
-            self._out.text(f"  → go on watching: {watch}; go back: {back}")
-        elif exit_code == 5 and self.begun is not None and self.begun.context.begun.services.get(key):  # noqa: PLR2004
-            self._out.text("  → it is new, so there is nothing to go back to: correct it, and deploy again")
-        elif exit_code == 5:  # noqa: PLR2004 - not rolled back
-            self._out.text(f"  → go back to the last known good: {back}")
 
 
 def _unnamed(definition: Mapping[str, Any], named: frozenset[str]) -> dict[str, Any]:

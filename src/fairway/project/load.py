@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FILE: Final = "fairway.toml"
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4566"
-_PROJECT_KEYS: Final = {"name", "default_environment", "cluster", "balancer", "on_failure"}
+_PROJECT_KEYS: Final = {"name", "default_environment", "cluster", "balancer", "on_failure", "reports", "webhook"}
 _SERVICE_KEYS: Final = {"definition", "service", "image", "after", "paths", "verify", "monitor"}
 _TASK_KEYS: Final = {"definition", "image", "before", "run", "one_way", "revisions"}
 _ENVIRONMENT_KEYS: Final = {
@@ -45,6 +45,7 @@ _IMAGE_KEYS: Final = {"repository", "definition", "dockerfile"}
 _OVERRIDES: Final = {"definition", "service"}
 _TOML_PLACE: Final = re.compile(r" \(at line (?P<line>\d+), column (?P<column>\d+)\)")
 _TOML_END: Final = " (at end of document)"
+_VARIABLE: Final = re.compile(r"\$\{(?P<name>\w+)\}")
 _ACCOUNT: Final = re.compile(r"\d{12}")
 
 
@@ -100,7 +101,26 @@ def load_project(
         cluster_definition=loader.optional(head.get("cluster"), "cluster"),
         balancer_definition=loader.optional(head.get("balancer"), "balancer") if made.is_local else None,
         on_failure=str(head.get("on_failure", "rollback-all")),
+        reports=head.get("reports"),
+        webhook=_webhook(head, values, path),
     )
+
+
+def _webhook(head: Mapping[str, Any], values: Mapping[str, str], path: Path) -> str | None:
+    """`${NAME}` that is not set here: nobody is told, as on a laptop."""
+    value = head.get("webhook")
+    if value is None:
+        return None
+    named = _VARIABLE.fullmatch(str(value))
+    address = values.get(named["name"]) if named is not None else str(value)
+    if not address:
+        return None
+    if not address.startswith(("https://", "http://")):
+        raise UsageError(
+            f"{place(path, 'project', 'webhook')}: webhook is no http(s) address",
+            hint='webhook = "${FAIRWAY_WEBHOOK}" takes it from the environment, where a secret belongs',
+        )
+    return address
 
 
 def load_environment(path: Path, environment: str | None = None) -> Environment:

@@ -124,3 +124,7 @@ class Project:
     balancer_definition: Mapping[str, Any] | None = None
     """Load balancers, target groups and listeners that a laptop needs made; production has its own."""
     on_failure: str = "rollback-all"
+    reports: str | None = None
+    """Where reports go beside the project's own folder: `s3://BUCKET/PREFIX`."""
+    webhook: str | None = field(default=None, repr=False)
+    """Who is told how a deployment ended, in Slack's format. A secret: whoever knows it can write there."""
