@@ -16,6 +16,7 @@ from fairway.observed import ROLLBACK_SUCCESSFUL, Picture, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from fairway.aws.observe import Observer
     from fairway.aws.pace import Pace
@@ -155,8 +156,13 @@ def _handed_over(item: Followed, why: str) -> Followed:
 def newest_after(observer: Observer, record: ServiceDeployment) -> Newer | None:
     """The newest deployment of the service that began after this one."""
     service = record.service_arn.rsplit("/", 1)[-1]
+    return newest_since(observer, service, record.created_at, but=record.arn)
+
+
+def newest_since(observer: Observer, service: str, moment: datetime, *, but: str = "") -> Newer | None:
+    """The newest deployment of a service that began after a moment, `but` not that one."""
     records = observer.service_deployments(service, most=20)
-    later = [r for r in records if r.created_at > record.created_at and r.arn != record.arn]
+    later = [r for r in records if r.created_at > moment and r.arn != but]
     if not later:
         return None
     newest = later[0]

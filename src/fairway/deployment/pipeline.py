@@ -130,15 +130,12 @@ class Pipeline:
         release: Release,
         journal: Journal,
         options: Options,
-        *,
-        url: str | None = None,
     ) -> None:
         self._context = context
         self._project = project
         self._release = release
         self._journal = journal
         self._options = options
-        self._url = url
         self._journals = Journals(context.observer.aws, context.observer.cluster)
         self._services = Services(
             context,
@@ -266,7 +263,9 @@ class Pipeline:
                 context.listener,
                 subjects,
                 version=self._release.version,
-                url=self._url,
+                url=self._project.environment.url,
+                begun=context.begun,
+                deadline=context.deadline,
             )
             if not self._judge(result.verified, subjects, Step.VERIFY):
                 return

@@ -1,4 +1,4 @@
-"""What is looked at after the services were deployed, and what was found."""
+"""What is verified and monitored: services whose deployment has just ended well; and what is found out about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fairway.observed import TaskDefinition
-    from fairway.project.model import Monitoring, Verification
+    from fairway.project.checks import Monitoring, Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,13 @@ class Subject:
 
 
 class Health(StrEnum):
-    """What was found."""
+    """What a step has found out about a service."""
 
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
     INCONCLUSIVE = "inconclusive"
     SUPERSEDED = "superseded"
+    """A newer deployment that is not ours: nothing more can be said about ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +45,4 @@ class Finding:
     health: Health
     text: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
-    """For the report: plain values, and never a secret."""
+    """For the report: what JSON can hold, and never a secret."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.errors import UsageError
@@ -13,14 +12,14 @@ from fairway.project.model import (
     LOCAL,
     Environment,
     ImageSource,
-    Monitoring,
     Project,
     ServiceSpec,
     TaskSpec,
-    Verification,
 )
 from fairway.project.overlay import has_tag, merge, put_tag, substitute
-from fairway.project.text import did_you_mean, last_line, line_of, place, unreadable
+from fairway.project.read_checks import CHECK_KEYS, ChecksReader, check_url, with_tasks
+from fairway.project.text import did_you_mean, line_of, place
+from fairway.project.toml_file import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,13 +28,14 @@ if TYPE_CHECKING:
 FILE: Final = "fairway.toml"
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4566"
 _PROJECT_KEYS: Final = {"name", "default_environment", "cluster", "balancer", "on_failure", "reports", "webhook"}
-_SERVICE_KEYS: Final = {"definition", "service", "image", "after", "paths", "verify", "monitor"}
-_TASK_KEYS: Final = {"definition", "image", "before", "run", "one_way", "revisions"}
+_SERVICE_KEYS: Final = {"definition", "service", "image", "after", "paths", *CHECK_KEYS}
+_TASK_KEYS: Final = {"definition", "image", "before", "after", "run", "one_way", "revisions"}
 _ENVIRONMENT_KEYS: Final = {
     "account",
     "region",
     "cluster",
     "endpoint_url",
+    "url",
     "variables",
     "services",
     "tasks",
@@ -43,8 +43,6 @@ _ENVIRONMENT_KEYS: Final = {
 }
 _IMAGE_KEYS: Final = {"repository", "definition", "dockerfile"}
 _OVERRIDES: Final = {"definition", "service"}
-_TOML_PLACE: Final = re.compile(r" \(at line (?P<line>\d+), column (?P<column>\d+)\)")
-_TOML_END: Final = " (at end of document)"
 _VARIABLE: Final = re.compile(r"\$\{(?P<name>\w+)\}")
 _ACCOUNT: Final = re.compile(r"\d{12}")
 
@@ -81,7 +79,7 @@ def load_project(
         UsageError: names file, line, field and remedy.
     """
     path = find_project_file(start, is_needed=is_needed)
-    document = _read_toml(path)
+    document = read_toml(path)
     _check_keys(document, {"project", "services", "tasks"}, path)
     head = _head(document, path)
     chosen = _choose(head, environment, path)
@@ -91,7 +89,9 @@ def load_project(
     loader = _Loader(path, overlay, overlay_path, values)
     services = {key: loader.service(key, table) for key, table in _tables(document, "services", path).items()}
     tasks = {key: loader.task(key, table) for key, table in _tables(document, "tasks", path).items()}
+    _check_keys(_table(overlay, "services", overlay_path), set(services), overlay_path, "services")
     _check_references(services, tasks, path)
+    services = with_tasks(services, tasks, path)
     return Project(
         root=path.parent,
         name=str(head.get("name", path.parent.name)),
@@ -129,7 +129,7 @@ def load_environment(path: Path, environment: str | None = None) -> Environment:
     Raises:
         UsageError: names file, line, field and remedy.
     """
-    chosen = _choose(_head(_read_toml(path), path), environment, path)
+    chosen = _choose(_head(read_toml(path), path), environment, path)
     return _environment(chosen, *_read_environment(path, chosen))
 
 
@@ -179,6 +179,7 @@ class _Loader:
             document = merge(read_json(service_path), overrides.get("service", {}))
             service = substitute(document, self._values, (service_path, self._overlay_path))
             check_service(service, definition, service_path)
+        checks = self._checks(key, table)
         return ServiceSpec(
             key=key,
             definition=definition,
@@ -188,8 +189,9 @@ class _Loader:
             image=self._image(table, "services", key),
             after=tuple(table.get("after", ())),
             paths=tuple(table.get("paths", ())),
-            verify=tuple(Verification(**item) for item in table.get("verify", ())),
-            monitor=Monitoring(**table["monitor"]) if "monitor" in table else None,
+            verify=checks.verify(),
+            monitor=checks.monitor(),
+            url=checks.url,
         )
 
     def task(self, key: str, table: Mapping[str, Any]) -> TaskSpec:
@@ -206,6 +208,7 @@ class _Loader:
             definition_path=definition_path,
             image=self._image(table, "tasks", key),
             before=tuple(table.get("before", ())),
+            after=tuple(table.get("after", ())),
             run=run,
             run_path=run_path,
             one_way=self._one_way(table, key),
@@ -220,6 +223,17 @@ class _Loader:
             return "auto"
         raise UsageError(
             f"{place(self._path, 'tasks', key, 'one_way')}: one_way is {value!r}", hint='true, false or "auto"'
+        )
+
+    def _checks(self, key: str, table: Mapping[str, Any]) -> ChecksReader:
+        over: Mapping[str, Any] = self._overlay.get("services", {}).get(key, {})
+        _check_keys(over, {"overrides", *CHECK_KEYS}, self._overlay_path, "services", key)
+        return ChecksReader(
+            root=self._root,
+            key=key,
+            said=((self._path, table), (self._overlay_path, over)),
+            variables=self._overlay.get("variables", {}),
+            values=self._values,
         )
 
     def _overrides(self, kind: str, key: str) -> Mapping[str, Any]:
@@ -324,27 +338,7 @@ def default_container(spec: ServiceSpec | TaskSpec, names: list[str], tagged: li
     raise UsageError(f"{spec.key}: which container is meant?", hint=f"name it: one of {', '.join(names)}")
 
 
-# -- reading TOML ------------------------------------------------------------------------------------------------------
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(path, error) from None
-    except tomllib.TOMLDecodeError as error:
-        raise _not_toml(path, error) from None
-
-
-def _not_toml(path: Path, error: tomllib.TOMLDecodeError) -> UsageError:
-    """The error of a broken file: `tomllib` tells the place in its text only."""
-    text = str(error)
-    found = _TOML_PLACE.search(text)
-    what = text[: found.start()] if found is not None else text.removesuffix(_TOML_END)
-    line = f"{found['line']}:{found['column']}" if found is not None else str(last_line(path))
-    return UsageError(
-        f"{path}:{line}: not TOML: {what}", hint='correct it there; strings stand in quotes: name = "shop"'
-    )
+# -- environments -----------------------------------------------------------------------------------------------------
 
 
 def _read_environment(path: Path, name: str) -> tuple[dict[str, Any], Path]:
@@ -353,7 +347,7 @@ def _read_environment(path: Path, name: str) -> tuple[dict[str, Any], Path]:
     if not file.is_file():
         known = [entry.stem for entry in folder.glob("*.toml")]
         raise UsageError(f"there is no environment {name!r}: {file} does not exist", hint=did_you_mean(name, known))
-    overlay = _read_toml(file)
+    overlay = read_toml(file)
     _check_keys(overlay, _ENVIRONMENT_KEYS, file)
     return overlay, file
 
@@ -376,7 +370,8 @@ def _environment(name: str, overlay: Mapping[str, Any], path: Path) -> Environme
                 f"{path}:{line_of(path, 'account')}: account must be a string of 12 digits",
                 hint="it is compared with the account of your credentials before anything is written",
             )
-    return Environment(name, overlay["cluster"], overlay["region"], account, endpoint)
+    url = check_url(overlay["url"], path, "url") if "url" in overlay else None
+    return Environment(name, overlay["cluster"], overlay["region"], account, endpoint, url)
 
 
 def _check_keys(table: Mapping[str, Any], known: set[str], path: Path, *keys: str) -> None:
@@ -414,9 +409,10 @@ def _check_references(services: Mapping[str, ServiceSpec], tasks: Mapping[str, T
                     hint=did_you_mean(name, services),
                 )
     for task in tasks.values():
-        for name in task.before:
-            if name not in services:
-                raise UsageError(
-                    f"{place(path, 'tasks', task.key, 'before')}: before names no service: {name!r}",
-                    hint=did_you_mean(name, services),
-                )
+        for word, names in (("before", task.before), ("after", task.after)):
+            for name in names:
+                if name not in services:
+                    raise UsageError(
+                        f"{place(path, 'tasks', task.key, word)}: {word} names no service: {name!r}",
+                        hint=did_you_mean(name, services),
+                    )

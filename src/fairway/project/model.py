@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from fairway.project.checks import Monitoring, Verification
+
 LOCAL = "local"
 """The one environment that may be a default, and the only one that speaks to an engine on this machine."""
 
@@ -24,6 +26,8 @@ class Environment:
     """Checked by STS before the first write; needed everywhere but locally."""
     endpoint_url: str | None = None
     """Only the local environment has one."""
+    url: str | None = None
+    """Where its services are reached by their users; None: nobody said."""
 
     @property
     def is_local(self) -> bool:
@@ -38,24 +42,6 @@ class ImageSource:
     definition: Path | None = None
     """The image definition that `fairway build` reads."""
     dockerfile: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """A request that must be answered as said, after a deployment."""
-
-    path: str
-    status: int = 200
-    json: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Monitoring:
-    """What is watched after a deployment."""
-
-    minutes: float
-    error_rate: float | None = None
-    p95_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +61,8 @@ class ServiceSpec:
     paths: tuple[str, ...] = ()
     verify: tuple[Verification, ...] = ()
     monitor: Monitoring | None = None
+    url: str | None = None
+    """Where it is reached; None: the environment's."""
 
     @property
     def service_name(self) -> str:
@@ -97,6 +85,8 @@ class TaskSpec:
     definition_path: Path
     image: ImageSource | None = None
     before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    """Services that it verifies (`verify = [{ via = "task", … }]`): it runs when they say so, and never first."""
     run: Mapping[str, Any] | None = None
     """What RunTask takes beside the task definition: the network."""
     run_path: Path | None = None
