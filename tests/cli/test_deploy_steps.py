@@ -131,3 +131,13 @@ def test_a_time_out_that_rolls_back(project, fairway, ecs):
     assert code == 4, out
     assert "--timeout is over" in json.dumps(events(out, "outcome"))
     assert revision(service_of(ecs, project)["taskDefinition"]) == 1
+
+
+def test_what_is_left_is_done_by_whoever_adopts_it(project, fairway, ecs):
+    code, out, _ = fairway("deploy", "worker", "--tag", "v1", "--until", "shifted", "--json")
+    assert code == 0
+    assert events(out, "finished")[0]["pending"] == ["verify", "monitor"]
+    assert "fairway:verdict" not in tags_of(ecs, f"{project.cluster}-worker")
+    code, out, err = fairway("watch", "--pending")
+    assert code == 0, out + err
+    assert tags_of(ecs, f"{project.cluster}-worker")["fairway:verdict"] == "good"

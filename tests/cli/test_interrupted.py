@@ -72,7 +72,7 @@ def test_of_two_services_only_the_one_that_was_begun(project, fairway, monkeypat
     interrupt_at(monkeypatch, 2)
     code, _, err = fairway("deploy", "--tag", "v2")
     assert code == 130
-    assert "worker: its update was sent" in err
+    assert "worker: it is being updated, and goes on at ECS" in err
     assert "fairway rollback worker" in err
     assert "api: is unchanged" in err
     assert "fairway rollback api" not in err
@@ -122,7 +122,7 @@ def test_a_rollback_that_has_not_begun_changed_no_service(project, fairway, monk
     for version in ("v1", "v2"):
         assert fairway("deploy", "worker", "--tag", version)[0] == 0
 
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("fairway.deployment.register.mark", interrupt)
@@ -130,3 +130,38 @@ def test_a_rollback_that_has_not_begun_changed_no_service(project, fairway, monk
     assert code == 130
     assert "no service was changed" in err
     assert "fairway watch" not in err
+
+
+def test_a_request_that_did_not_reach_ecs_is_not_said_to_go_on(project, fairway, ecs, monkeypatch):
+    assert fairway("deploy", "worker", "--tag", "v1")[0] == 0
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fairway.deployment.services.update", interrupt)
+    code, out, err = fairway("deploy", "worker", "--tag", "v2", "--json")
+    assert code == 130, err
+    [event] = [json.loads(line) for line in out.splitlines() if '"interrupted"' in line]
+    assert event["services"] == []
+    code, out, err = fairway("deploy", "worker", "--tag", "v3")
+    assert code == 130
+    assert "worker: is unchanged: the request did not reach ECS" in err
+    assert "fairway rollback" not in err
+    assert "fairway deploy --resume" in err
+
+
+def test_an_interrupted_watch_is_left_for_whoever_adopts_it(project, fairway, ecs, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fairway.deployment.pipeline.monitor", interrupt)
+        code, _, err = fairway("deploy", "worker", "--tag", "v1")
+        assert code == 130
+        assert "fairway watch --pending" in err
+    code, out, err = fairway("watch", "--pending")
+    assert code == 0, out + err
+    tags = ecs.describe_task_definition(taskDefinition=f"{project.cluster}-worker", include=["TAGS"])["tags"]
+    assert {"key": "fairway:verdict", "value": "good"} in tags
+    code, out, _ = fairway("watch", "--pending")
+    assert (code, out) == (0, "no watch is pending\n")

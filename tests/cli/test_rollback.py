@@ -31,7 +31,7 @@ def deploy(fairway, *versions):
         assert code == 0, out + err
 
 
-def test_back_to_the_last_known_good_and_further_back_the_next_time(project, fairway, ecs):
+def test_back_to_the_last_known_good_once_and_further_back_when_told(project, fairway, ecs):
     deploy(fairway, "v1", "v2", "v3")
     code, out, _ = fairway("rollback", "api", "--yes")
     assert code == 0
@@ -41,8 +41,13 @@ def test_back_to_the_last_known_good_and_further_back_the_next_time(project, fai
     assert verdict(ecs, f"{family}:3") == "bad"
     code, out, _ = fairway("rollback", "api", "--yes")
     assert code == 0
+    assert f"{family}:2 (v2) serves already: a rollback from {family}:3 (v3) has brought it back" in out
+    assert revision(service_of(ecs, project)) == 2
+    assert verdict(ecs, f"{family}:2") == "good"
+    code, out, _ = fairway("rollback", "api", "--further", "--yes")
+    assert code == 0
     assert revision(service_of(ecs, project)) == 1, "what was left is not chosen again"
-    code, _, err = fairway("rollback", "api", "--yes")
+    code, _, err = fairway("rollback", "api", "--further", "--yes")
     assert code == 2
     assert "no revision but" in err
 
@@ -157,3 +162,31 @@ def test_an_interrupt_says_how_to_go_on(project, fairway, ecs, monkeypatch):
     assert code == 130
     assert "fairway watch api" in err
     assert "fairway rollback api" in err
+
+
+def test_over_a_migration_that_cannot_be_undone_only_when_told(project, fairway, ecs):
+    deploy(fairway, "v1", "v2", "v3")
+    family = f"{project.cluster}-api"
+    arn = ecs.describe_task_definition(taskDefinition=f"{family}:2")["taskDefinition"]["taskDefinitionArn"]
+    ecs.tag_resource(resourceArn=arn, tags=[{"key": "fairway:one-way", "value": "0007_drop_names"}])
+    assert fairway("rollback", "api", "--yes")[0] == 0, "what ran before v2 does not stand between v3 and v2"
+    code, _, err = fairway("rollback", "api", "--further", "--yes")
+    assert code == 2
+    assert f"the migration 0007_drop_names, which ran before {family}:2 (v2), cannot be undone" in err
+    assert revision(service_of(ecs, project)) == 2
+    assert fairway("rollback", "api", "--further", "--over-one-way", "--yes")[0] == 0
+    assert revision(service_of(ecs, project)) == 1
+
+
+def test_the_network_goes_back_with_the_revision(project, fairway, ecs):
+    deploy(fairway, "v1")
+    document = project.read("api.service.json")
+    before = document["networkConfiguration"]["awsvpcConfiguration"]["subnets"]
+    document["networkConfiguration"]["awsvpcConfiguration"]["subnets"] = before[:1]
+    project.write("api.service.json", document)
+    deploy(fairway, "v2")
+    code, out, _ = fairway("rollback", "api", "--yes")
+    assert code == 0
+    assert "networkConfiguration goes back to what it was then" in out
+    network = service_of(ecs, project)["networkConfiguration"]["awsvpcConfiguration"]
+    assert sorted(network["subnets"]) == sorted(before)

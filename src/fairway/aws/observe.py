@@ -136,6 +136,12 @@ class Observer:
                 self._revisions[document["serviceRevisionArn"]] = document["taskDefinition"]
         return {arn: self._revisions[arn] for arn in wanted if arn in self._revisions}
 
+    def service_revision(self, arn: str) -> dict[str, Any] | None:
+        """All that a service revision fixes, as DescribeServiceRevisions shows it; None: ECS keeps it no more."""
+        with calling("describing a service revision"):
+            answer: Any = self.aws.ecs.describe_service_revisions(serviceRevisionArns=[arn])
+        return next(iter(answer["serviceRevisions"]), None)
+
     # -- task definitions --------------------------------------------------------------------------------------------
 
     def task_definition(self, reference: str, *, fresh: bool = False) -> TaskDefinition:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 from fairway.cli.choices import read_duration, read_image, read_set
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
 
     from fairway.cli.output import Output
@@ -91,21 +91,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
+    return _run(_Deploying(arguments, out), out)
+
+
+def resume(run: str, arguments: argparse.Namespace, out: Output) -> int:
+    """Go on with a run, for another verb; a lock that somebody has is not waited for."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    words = ["--resume", run]
+    if arguments.timeout is not None:
+        words += ["--timeout", arguments.timeout]
+    wanted = parser.parse_args(words, argparse.Namespace(env=arguments.env))
+    return _run(_Deploying(wanted, out, waits=False), out)
+
+
+def _run(deploying: _Deploying, out: Output) -> int:
     from fairway.cli.interrupted import left_behind, say_interrupted, terminable  # noqa: PLC0415 - what a verb needs
 
-    deploying = _Deploying(arguments, out)
     with terminable():
         try:
             return deploying.run()
         except KeyboardInterrupt as error:
-            going, lines = left_behind(deploying.begun, deploying.keys, arguments.env)
+            going, lines = left_behind(deploying.begun, deploying.keys, deploying.environment)
             return say_interrupted(out, error, going, lines)
 
 
 class _Deploying:
-    def __init__(self, arguments: argparse.Namespace, out: Output) -> None:
+    def __init__(self, arguments: argparse.Namespace, out: Output, *, waits: bool = True) -> None:
+        """`waits`: a resumed run waits for the locks of a process that is gone."""
         self._arguments = arguments
         self._out = out
+        self._waits = waits
+        self.environment = arguments.env
+        """--env as it was given."""
         self._place: Place
         self._project: Project
         self._choices: Choices
@@ -226,7 +244,7 @@ class _Deploying:
             take_over=arguments.take_over,
             rolls_back_over_time=arguments.on_timeout == "rollback",
             one_way=one_way,
-            on_wait=self._wait if arguments.resume is not None else None,
+            on_wait=self._wait if arguments.resume is not None and self._waits else None,
         )
 
     def _wait(self, name: str, holding: Holding, seconds: float) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from fairway.cli.command import command
+from fairway.errors import FairwayError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,31 +59,66 @@ def say_interrupted(out: Output, error: KeyboardInterrupt, services: Sequence[st
 
 
 def left_behind(run: Pipeline | None, keys: Sequence[str], environment: str | None) -> tuple[list[str], list[str]]:
-    """(keys of the services that go on, lines that say what was begun) of a deployment that is interrupted."""
+    """(keys of the services that go on, lines that say what was begun) of a deployment that is interrupted.
+
+    A request that was on its way may have reached ECS or not: ECS is asked, rather than guessed about.
+    """
     if run is None or run.context.begun.is_nothing:
         return [], ["nothing was changed"]
-    begun, followed = run.context.begun, run.result.services.followed
     lines, going = [], []
-    if begun.one_off is not None:
+    if run.context.begun.one_off is not None:
         lines += _one_off(run)
     for key in keys:
-        item = followed.get(key)
-        if key not in begun.services:
-            lines.append(f"{key}: is unchanged")
-            continue
-        back = f"go back: {command(f'rollback {key}', environment)}"
-        if begun.services[key]:
-            back = "it is new, so there is nothing to go back to: deploy again"
-        if item is not None and item.outcome is not None:
-            lines += [f"{key}: {item.target.label()}: {item.outcome.text}", f"  → {back}"]
-            continue
-        going.append(key)
-        what = "creating it was asked for" if begun.services[key] else "its update was sent"
-        watch = command(f"watch {key}", environment)
-        lines += [f"{key}: {what}, and goes on at ECS", f"  → go on watching: {watch}", f"  → {back}"]
-    resume = command(f"deploy --resume {run.context.origin.run}", environment)
-    lines.append(f"→ go on with the whole of it: {resume}")
+        state, said = _service(run, key, environment)
+        lines += said
+        if state:
+            going.append(key)
+    ended = [item.outcome is not None for item in run.result.services.followed.values()]
+    if len(ended) == len(keys) and all(ended):
+        lines.append(f"→ verify and watch what serves now: {command('watch --pending', environment)}")
+    else:
+        resume = command(f"deploy --resume {run.context.origin.run}", environment)
+        lines.append(f"→ go on with the whole of it: {resume}")
     return going, lines
+
+
+def _service(run: Pipeline, key: str, environment: str | None) -> tuple[bool, list[str]]:
+    """(it goes on at ECS, the lines about it)."""
+    begun, item = run.context.begun, run.result.services.followed.get(key)
+    back = f"go back: {command(f'rollback {key}', environment)}"
+    if key not in begun.services:
+        return False, [f"{key}: is unchanged"]
+    is_new = begun.services[key]
+    if item is not None and item.outcome is not None:
+        # a new service that serves needs no way back, and has none
+        return False, [f"{key}: {item.target.label()}: {item.outcome.text}", *([] if is_new else [f"  → {back}"])]
+    if item is None:
+        arrived = _has_arrived(run, key)
+        if arrived is False:
+            return False, [f"{key}: is unchanged: the request did not reach ECS"]
+        if arrived is None:
+            status = command(f"status {key}", environment)
+            return True, [f"{key}: whether the request reached ECS cannot be asked now", f"  → look: {status}"]
+    what = "it is being created" if is_new else "it is being updated"
+    watch = command(f"watch {key}", environment)
+    back = "it is new, so there is nothing to go back to: deploy again" if is_new else back
+    return True, [f"{key}: {what}, and goes on at ECS", f"  → go on watching: {watch}", f"  → {back}"]
+
+
+def _has_arrived(run: Pipeline, key: str) -> bool | None:
+    """ECS has a service deployment of the revision that was sent; None: it does not answer."""
+    from fairway.deployment.resume import find_deployment  # noqa: PLC0415 - only what a verb needs is imported
+
+    definition = run.result.revisions.get(key)
+    if definition is None:
+        return False
+    try:
+        observer, name = run.context.observer, run.name_of(key)
+        if not observer.services([name]):
+            return False
+        return find_deployment(observer, name, definition.arn) is not None
+    except FairwayError:
+        return None
 
 
 def _one_off(run: Pipeline) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from fairway.cli.choices import read_duration
@@ -10,6 +11,7 @@ from fairway.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from fairway.cli.output import Output
     from fairway.cli.where import Named, Place
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = """  fairway rollback                                    what the last `deploy` deployed
   fairway rollback api                                to its last known good revision
+  fairway rollback api --further                      from what a rollback brought back, back once more
   fairway rollback api --to v1.2.2                    to a version, a revision's number, or family:number
   fairway rollback taskmanager-prod/taskmanager-api   without a project file
 
@@ -35,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", metavar="TIME", help="stop waiting after this time (15m); ECS goes on, exit code 6"
     )
+    parser.add_argument("--further", action="store_true", help="from what a rollback has brought back, back once more")
+    parser.add_argument("--over-one-way", action="store_true", help="even over a migration that cannot be undone")
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
@@ -51,7 +56,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         raise UsageError(
             "--to is for one service", hint=f"name it: {command('rollback SERVICE --to REVISION', arguments.env)}"
         )
-    plans = _plans(place, out, services, arguments.to, are_named=bool(arguments.services))
+    plans = _plans(place, out, services, arguments)
     if not plans:
         return 0
     lines = [line for _, plan in plans for line in plan.lines()]
@@ -62,12 +67,32 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     begun: list[Named] = []
     with terminable():
         try:
-            with telling(out, place.aws, title=title) as listener:
+            with _locked(place, plans), telling(out, place.aws, title=title) as listener:
                 code = _Going(place, out, listener, timeout, arguments.env, begun).go(plans)
         except KeyboardInterrupt as error:
             return say_interrupted(out, error, [named.name for named in begun], _left(plans, begun, arguments.env))
     out.event("finished", at=place.aws.now(), exit_code=code)
     return code
+
+
+@contextmanager
+def _locked(place: Place, plans: list[tuple[Named, Plan]]) -> Iterator[None]:
+    """Take the locks from whoever has them: the way back waits for nobody, and a deployment that goes on hears of it."""
+    from fairway.aws.session import AwsError  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.deployment.lock import Locks  # noqa: PLC0415
+    from fairway.deployment.register import run_id  # noqa: PLC0415
+
+    names = [named.name for named, _ in plans]
+    locks = Locks(place.aws, place.observer.cluster, names, f"rollback-{run_id(place.aws.now())}", take_over=True)
+    try:
+        locks.__enter__()
+    except AwsError:
+        # who may update a service and may not use SSM goes back all the same
+        yield
+        return
+    with ExitStack() as stack:
+        stack.push(locks)
+        yield
 
 
 def _left(plans: list[tuple[Named, Plan]], begun: list[Named], environment: str | None) -> list[str]:
@@ -84,18 +109,22 @@ def _left(plans: list[tuple[Named, Plan]], begun: list[Named], environment: str 
     return lines
 
 
-def _plans(
-    place: Place, out: Output, services: list[Named], to: str | None, *, are_named: bool
-) -> list[tuple[Named, Plan]]:
+def _plans(place: Place, out: Output, services: list[Named], arguments: argparse.Namespace) -> list[tuple[Named, Plan]]:
     """What changes for each service; of a whole release, a service that has nothing to go back to stays as it is."""
     from fairway.deployment.rollback import NothingToGoBackTo, RollbackPlan, plan_rollback  # noqa: PLC0415
 
     plans, stuck = [], []
     for named in services:
         try:
-            plan = plan_rollback(place.observer, named.name, to)
+            plan = plan_rollback(
+                place.observer,
+                named.name,
+                arguments.to,
+                further=arguments.further,
+                over_one_way=arguments.over_one_way,
+            )
         except NothingToGoBackTo as error:
-            if are_named:
+            if arguments.services:
                 raise
             stuck.append(error)
             out.text(f"{error.message}: stays as it is")
@@ -176,7 +205,8 @@ class _Going:
         place, out, target = self._place, self._out, plan.choice.definition
         if plan.marks_bad:
             # first, so that a rollback which is interrupted is not undone by the next one
-            mark(place.aws, plan.current.arn, BAD, place.aws.now())
+            why = f"rolled back by {place.aws.caller_arn()}"
+            mark(place.aws, plan.current.arn, BAD, place.aws.now(), why=why)
         self._begun.append(named)
         followed = start_rollback(place.observer, place.pace, plan)
         while not self._watcher.look([followed]):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = """  fairway watch api                                exit codes as `deploy` has them
   fairway watch taskmanager-prod/taskmanager-api   without a project file, whoever deployed
+  fairway watch --pending --env production         go on with every watch that nobody goes on with (a scheduled CI job)
 """
 INTERRUPTED: Final = 130
 
@@ -26,12 +27,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"{TARGET_HELP} (default: all of the project)")
     parser.add_argument("--timeout", metavar="TIME", help="stop watching after this time (15m), exit code 6")
+    parser.add_argument(
+        "--pending",
+        action="store_true",
+        help="verify and watch to the end what `deploy --until` left, or a killed deployment: it may roll back",
+    )
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     from fairway.cli.where import find_place  # noqa: PLC0415 - only what a verb needs is imported
 
     timeout = None if arguments.timeout is None else read_duration(arguments.timeout, "--timeout")
+    if arguments.pending:
+        from fairway.cli.pending import adopt_watches  # noqa: PLC0415 - only for this option
+
+        return adopt_watches(arguments, out)
     place = find_place(arguments, arguments.services)
     followed = newest_deployments(place)
     if not followed:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from fairway.deployment.restore import settings_to_restore
 from fairway.observed import BAD, GOOD, SUCCESSFUL
 
 if TYPE_CHECKING:
@@ -83,6 +84,17 @@ def _deployed(observer: Observer, service: Service) -> Iterator[tuple[TaskDefini
         definition = observer.find_task_definition(arn)
         if definition is not None:
             yield definition, arn in succeeded
+
+
+def settings_of(observer: Observer, service: Service, definition_arn: str) -> dict[str, Any]:
+    """What else of a service goes back with a revision: as it was in that revision's newest successful deployment."""
+    records = observer.service_deployments(service.name, most=_MOST_DEPLOYMENTS)
+    of = observer.revision_definitions(record.target_revision.arn for record in records)
+    for record in records:
+        if record.status == SUCCESSFUL and of.get(record.target_revision.arn) == definition_arn:
+            revision = observer.service_revision(record.target_revision.arn)
+            return {} if revision is None else settings_to_restore(revision, service.document)
+    return {}
 
 
 def has_source(observer: Observer, record: ServiceDeployment, definition_arn: str) -> bool:

@@ -152,6 +152,10 @@ class Pipeline:
     def context(self) -> Context:
         return self._context
 
+    def name_of(self, key: str) -> str:
+        """ECS's name of a service of the release."""
+        return next(item.name for item in self._release.services if item.key == key)
+
     def go(self) -> Result:
         """Do the steps that are chosen.
 

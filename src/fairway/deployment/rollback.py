@@ -1,28 +1,30 @@
 """Goes back: plans what changes for each service, then does it.
 
 In a running deployment ECS's own rollback is asked for (StopServiceDeployment) when it would land on the known good revision;
-otherwise the service is updated to that revision. Only the revision of the task definition goes back.
+otherwise the service is updated to that revision, and to the settings that belonged to it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 from fairway.deployment.follow import Followed
-from fairway.deployment.known_good import Choice, has_source, last_known_good
+from fairway.deployment.known_good import Choice, has_source, last_known_good, settings_of
 from fairway.deployment.outcome import EXIT_CODES, Ending, Outcome
 from fairway.deployment.update import refuse_others, stop_deployment, update
 from fairway.errors import UsageError
-from fairway.observed import BAD, DEPLOYMENT_TAG, GOOD, ROLLING_BACK, SUCCESSFUL
+from fairway.observed import BAD, DEPLOYMENT_TAG, GOOD, ONE_WAY_TAG, ROLLING_BACK, SUCCESSFUL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fairway.aws.observe import Observer
     from fairway.aws.pace import Pace
     from fairway.observed import Service, ServiceDeployment, TaskDefinition
 
+_MOST_BETWEEN: Final = 50
+"""Revisions that are looked at for migrations which cannot be undone."""
 _ENDED_BY_STOPPING = frozenset({Ending.ROLLED_BACK, Ending.NOT_ROLLED_BACK})
 """ECS's rollback is over; whether it landed where it should is asked apart."""
 
@@ -52,6 +54,8 @@ class RollbackPlan:
     """The deployment that is under way."""
     by_stopping: bool = False
     """ECS's own rollback of the running deployment lands on the chosen revision."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What UpdateService is told beside the revision: the network and the capacity that belonged to it."""
 
     @property
     def marks_bad(self) -> bool:
@@ -68,20 +72,24 @@ class RollbackPlan:
             notes.append(f"since {target.tags['fairway:verified-at']}")
         how = "ECS rolls the running deployment back" if self.by_stopping else "the service is updated"
         lines = [f"{self.service.name}: {self.current.label()} → {target.label()} ({', '.join(notes)}); {how}"]
+        lines += [f"  {name} goes back to what it was then" for name in self.settings]
         if self.marks_bad:
             lines.append(f"  {self.current.name} is marked bad")
         return lines
 
 
-def plan_rollback(observer: Observer, name: str, to: str | None = None) -> RollbackPlan | Unchanged:
+def plan_rollback(
+    observer: Observer, name: str, to: str | None = None, *, further: bool = False, over_one_way: bool = False
+) -> RollbackPlan | Unchanged:
     """What a rollback of a service would change; `to` names a revision (`7`, `family:7`, or its version).
 
-    After ECS itself has rolled back, the known good revision serves already, and nothing changes; nor when `to` serves.
+    After ECS itself has rolled back, or a rollback before this one, the known good revision serves already, and nothing
+    changes (the same command twice is one rollback) unless `further` says so; nor when `to` serves.
 
     Raises:
         ServiceNotFound: there is no such service.
         NothingToGoBackTo: no other revision is known to be good.
-        UsageError: no such revision, or it is being deployed now.
+        UsageError: no such revision, it is being deployed now, or a migration between cannot be undone.
     """
     service = observer.service(name)
     refuse_others(service)
@@ -94,6 +102,11 @@ def plan_rollback(observer: Observer, name: str, to: str | None = None) -> Rollb
     if to is None and running is None and current.verdict == GOOD and _failed_since(observer, name, current_arn):
         reason = f"{current.label()} is known to be good and serves already: ECS has rolled back by itself"
         return Unchanged(current, reason)
+    if to is None and running is None and not further:
+        left = _left_by_rollback(observer, name, current)
+        if left is not None:
+            reason = f"{current.label()} serves already: a rollback from {left.label()} has brought it back"
+            return Unchanged(current, f"{reason} (--further goes back once more)")
     if to is not None and running is None and _is_meant(current, to):
         return Unchanged(current, f"{name} is at {to} already: nothing to do")
     choice = last_known_good(observer, service, current_arn) if to is None else _named(observer, current, to)
@@ -106,8 +119,52 @@ def plan_rollback(observer: Observer, name: str, to: str | None = None) -> Rollb
         raise UsageError(
             f"{name}: {current.label()} is being deployed now", hint=f"fairway watch {observer.cluster}/{name}"
         )
+    if not over_one_way:
+        _refuse_one_way(observer, name, current, choice.definition)
     by_stopping = running is not None and has_source(observer, running, choice.definition.arn)
-    return RollbackPlan(service, current, choice, running, by_stopping)
+    settings = {} if by_stopping else settings_of(observer, service, choice.definition.arn)
+    return RollbackPlan(service, current, choice, running, by_stopping, settings)
+
+
+def _left_by_rollback(observer: Observer, name: str, current: TaskDefinition) -> TaskDefinition | None:
+    """The bad revision from which the newest deployment went back to an older one; None: the newest went forward."""
+    records = observer.service_deployments(name, most=1)
+    if not records or records[0].status != SUCCESSFUL:
+        return None
+    whole = observer.describe_deployments([records[0].arn]).get(records[0].arn)
+    of = observer.revision_definitions(source.arn for source in (() if whole is None else whole.source_revisions))
+    for arn in of.values():
+        source = observer.find_task_definition(arn)
+        if source is not None and source.verdict == BAD and source.number > current.number:
+            return source
+    return None
+
+
+def one_way_between(
+    definitions: Iterable[TaskDefinition], current: int, target: int
+) -> list[tuple[str, TaskDefinition]]:
+    """Migrations that cannot be undone and ran after revision number `target`, up to `current`; with their revisions. Pure."""
+    return [
+        (migration, definition)
+        for definition in definitions
+        if target < definition.number <= current
+        for migration in definition.tags.get(ONE_WAY_TAG, "").split()
+    ]
+
+
+def _refuse_one_way(observer: Observer, name: str, current: TaskDefinition, target: TaskDefinition) -> None:
+    if target.family != current.family or target.number >= current.number:
+        return
+    numbers = range(current.number, target.number, -1)[:_MOST_BETWEEN]
+    between = (observer.find_task_definition(f"{current.family}:{number}") for number in numbers)
+    found = one_way_between((d for d in between if d is not None), current.number, target.number)
+    if found:
+        migration, definition = found[0]
+        raise UsageError(
+            f"{name}: the migration {migration}, which ran before {definition.label()}, cannot be undone: "
+            f"{target.label()} may not run on what it left",
+            hint="correct it forward: fairway deploy; or, if you know that it can run: rollback --over-one-way",
+        )
 
 
 def _is_meant(current: TaskDefinition, to: str) -> bool:
@@ -156,7 +213,7 @@ def start_rollback(observer: Observer, pace: Pace, plan: RollbackPlan) -> Follow
         if going or stop_deployment(observer, plan.running.arn) is None:
             return Followed(plan.service.name, plan.running.arn, plan.current)
     service = observer.service(plan.service.name)
-    begun = update(observer, pace, None, service, target.arn)
+    begun = update(observer, pace, plan.settings, service, target.arn)
     return Followed(plan.service.name, begun.record.arn, target)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fairway.deployment.follow import Followed, Watcher
 from fairway.deployment.give_up import clear_sign
-from fairway.deployment.known_good import last_known_good
+from fairway.deployment.known_good import last_known_good, settings_of
 from fairway.deployment.order import ready
 from fairway.deployment.outcome import Ending, Outcome
 from fairway.deployment.register import register
@@ -310,7 +310,8 @@ class Services:
         context.guard()
         context.tell("taking_back", item.service, f"{why}: back to {was.label()}", task_definition=was.arn)
         try:
-            begun = update(observer, context.pace, None, service, was.arn)
+            settings = settings_of(observer, service, was.arn)
+            begun = update(observer, context.pace, settings, service, was.arn)
         except FairwayError as error:
             self.result.went_back[key] = Outcome(Ending.NOT_ROLLED_BACK, error.message)
             return
