@@ -40,14 +40,23 @@ def test_no_single_minute_decides_and_two_can():
     assert evidence([(1000, 1000)], 0.001) < ENOUGH < evidence([(1000, 1000)] * 2, 0.001)
 
 
+def test_a_good_beginning_does_not_hide_what_goes_wrong_later():
+    seen = [(0, 1000)] * 10 + [(50, 1000)] * 3
+    assert evidence(seen, 0.001) < 0.001, "begun once only, it would"
+    assert evidence(seen[:-1], 0.001, planned=15) < ENOUGH
+    assert evidence(seen, 0.001, planned=15) == pytest.approx(319.8, rel=1e-3)
+
+
 def test_a_day_of_minutes_overflows_nothing():
     assert evidence([(50, 100)] * 1440, 0.001) > ENOUGH
     assert evidence([(0, 10**6)] * 1440, 0.001) == 0.0
+    assert evidence([(50, 100)] * 1440, 0.001, planned=1440) > ENOUGH
 
 
 @pytest.mark.parametrize("limit", [0.001, 0.05, 0.3])
 @pytest.mark.parametrize("most", [3.0, math.inf])
-def test_the_mean_of_the_evidence_is_at_most_one_whatever_rate_keeps_the_limit(limit, most):
+@pytest.mark.parametrize("planned", [1, 2, 15])
+def test_the_mean_of_the_evidence_is_at_most_one_whatever_rate_keeps_the_limit(limit, most, planned):
     """By enumeration of every outcome of two minutes: this is all that Ville's inequality needs."""
     sizes = (7, 5)
     for share in (0.1, 0.5, 0.9, 1.0):
@@ -57,7 +66,7 @@ def test_the_mean_of_the_evidence_is_at_most_one_whatever_rate_keeps_the_limit(l
             chance = math.prod(
                 math.comb(n, x) * rate**x * (1 - rate) ** (n - x) for x, n in zip(counts, sizes, strict=True)
             )
-            mean += chance * evidence(list(zip(counts, sizes, strict=True)), limit, most=most)
+            mean += chance * evidence(list(zip(counts, sizes, strict=True)), limit, planned=planned, most=most)
         assert mean <= 1 + 1e-12
 
 
@@ -122,7 +131,7 @@ def test_a_release_at_its_limit_is_rarely_called_over_it_however_often_one_looks
         seen = []
         for minute in _minutes(chance, limit, per_minute, 15):
             seen.append(minute)
-            if evidence(seen, limit) >= ENOUGH:
+            if evidence(seen, limit, planned=15) >= ENOUGH:
                 wrong += 1
                 break
     assert wrong <= 0.01 * RUNS, "the bound is 1 %, and the measured rate lies below it"
@@ -148,5 +157,7 @@ def test_a_release_at_its_limit_is_rarely_shown_below_it(per_minute, seed):
 )
 def test_a_bad_release_is_found_soon(rate, per_minute, within, seed):
     chance = random.Random(seed)
-    found = sum(evidence(list(_minutes(chance, rate, per_minute, within)), 0.001) >= ENOUGH for _ in range(200))
+    found = sum(
+        evidence(list(_minutes(chance, rate, per_minute, within)), 0.001, planned=15) >= ENOUGH for _ in range(200)
+    )
     assert found >= 190

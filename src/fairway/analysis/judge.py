@@ -78,7 +78,7 @@ def _parts(samples: Sequence[Sample], limits: Limits, task_failures: Sequence[st
     if limits.task_failures is not None:
         parts.append(_tasks(task_failures, limits.task_failures))
     if limits.error_rate is not None:
-        parts.append(_errors(samples, limits.error_rate))
+        parts.append(_errors(samples, limits.error_rate, limits.minutes))
     if limits.p95_seconds is not None:
         limit = limits.p95_seconds
         counted = [s.p95_seconds for s in samples if s.p95_seconds is not None and s.requests >= FEWEST_REQUESTS]
@@ -106,9 +106,9 @@ def _tasks_failed(count: int) -> str:
     return f"{count} task{'' if count == 1 else 's'} failed"
 
 
-def _errors(samples: Sequence[Sample], limit: float) -> Judgement:
+def _errors(samples: Sequence[Sample], limit: float, minutes: int) -> Judgement:
     requests, failed = sum(s.requests for s in samples), sum(s.failed for s in samples)
-    found = evidence(((s.failed, s.requests) for s in samples), limit)
+    found = _evidence(samples, limit, minutes)
     share = f"{failed:,} of {requests:,} requests failed ({_percent(failed / requests)})" if requests else "no requests"
     if found >= ENOUGH:
         sure = (
@@ -121,6 +121,10 @@ def _errors(samples: Sequence[Sample], limit: float) -> Judgement:
     missing = requests_needed(failed, limit) - requests
     text = f"{share}: {missing:,} more without a failure are needed to show less than {_percent(limit)}"
     return Judgement(Verdict.INCONCLUSIVE, text, missing)
+
+
+def _evidence(samples: Sequence[Sample], limit: float, minutes: int) -> float:
+    return evidence([(sample.failed, sample.requests) for sample in samples], limit, planned=minutes)
 
 
 def _minutes(
@@ -164,7 +168,7 @@ def _figures(samples: Sequence[Sample], limits: Limits, task_failures: Sequence[
         "task_failures": list(task_failures),
     }
     if limits.error_rate is not None:
-        figures["evidence"] = round(evidence(((s.failed, s.requests) for s in samples), limits.error_rate), 3)
+        figures["evidence"] = round(_evidence(samples, limits.error_rate, limits.minutes), 3)
     if limits.bounds:
         figures["values"] = {bound.name: [s.values.get(bound.name) for s in samples] for bound in limits.bounds}
     return figures

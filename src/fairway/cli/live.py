@@ -42,8 +42,13 @@ _KEPT: Final = frozenset(
         "refused",
         "warning",
         "unreachable",
+        "verification",
+        "verify_verdict",
+        "monitor_task_failed",
+        "monitor_verdict",
     }
 )
+_VERDICTS: Final = frozenset({"outcome", "verify_verdict", "monitor_verdict"})
 _MOST_TASKS: Final = 12
 _MOST_EVENTS: Final = 5
 _STATUS_STYLE: Final = {
@@ -64,6 +69,8 @@ class LiveView:
         self._aws = aws
         self._title = title
         self._pictures: dict[str, Picture] = {}
+        self._minutes: dict[str, Change] = {}
+        """By service: the newest minute of those that are watched."""
         self._live = Live(console=self._console, refresh_per_second=4, get_renderable=self.render, transient=True)
 
     def __enter__(self) -> Self:
@@ -79,9 +86,13 @@ class LiveView:
 
     def change(self, change: Change) -> None:
         if change.kind in _KEPT:
-            style = "red" if change.is_problem else "green" if change.kind == "outcome" else ""
+            style = "red" if change.is_problem else "green" if change.kind in _VERDICTS else ""
             line = Text(f"{self._aws.now():%H:%M:%S} {change.service:<20} ").append(change.text, style=style)
             self._console.print(line)
+        if change.kind == "monitor":
+            self._minutes[change.service] = change
+        elif change.kind == "monitor_verdict":
+            self._minutes.pop(change.service, None)
 
     def picture(self, picture: Picture) -> None:
         self._pictures[picture.service.name] = picture
@@ -91,8 +102,16 @@ class LiveView:
         parts: list[RenderableType] = [Text(self._title, style="bold")]
         for picture in tuple(self._pictures.values()):
             parts += [Text(""), *draw(picture)]
+        parts += [minute_line(change) for change in tuple(self._minutes.values())]
         parts += [Text(f"\n{counter_text(load)}", style="red" if load.failed else "green") for load in counters()]
         return Group(*parts)
+
+
+def minute_line(change: Change) -> Text:
+    """The newest minute of a service that is watched."""
+    return Text(f"{change.service}  ", style="bold").append(
+        change.text, style="red" if change.is_problem else "not bold"
+    )
 
 
 def draw(picture: Picture) -> list[RenderableType]:

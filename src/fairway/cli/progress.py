@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from fairway.cli.output import Output
     from fairway.deployment.progress import Change, Listener
     from fairway.observed import Picture
+
+_VERDICTS: Final = frozenset({"outcome", "verify_verdict", "monitor_verdict"})
 
 
 class Lines:
@@ -27,7 +29,7 @@ class Lines:
         text = change.text
         if change.is_problem:
             text = self._out.paint(text, "red")
-        elif change.kind == "outcome":
+        elif change.kind in _VERDICTS:
             text = self._out.paint(text, "green")
         self._out.text(f"{now:%H:%M:%S} {change.service:<20} {text}".rstrip())
 

@@ -275,6 +275,7 @@ def _evidence(watch: _Watch, judgement: Judgement | None) -> dict[str, Any]:
     return {
         "from": watch.start.isoformat(),
         "to": watch.end.isoformat(),
+        "watched_to_its_end": judgement is not None,
         "limits": {
             "minutes": watch.limits.minutes,
             "error_rate": watch.limits.error_rate,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from fairway.project.checks import KEEP
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -46,3 +48,9 @@ class Finding:
     text: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
     """For the report: what JSON can hold, and never a secret."""
+
+
+def is_held(subject: Subject, finding: Finding) -> bool:
+    """Somebody has to decide: nothing is known, and the file does not say that this counts as good (`on_inconclusive`)."""
+    keeps = subject.monitor is not None and subject.monitor.on_inconclusive == KEEP
+    return finding.health is Health.INCONCLUSIVE and not (keeps and finding.evidence.get("watched_to_its_end", False))

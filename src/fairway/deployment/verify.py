@@ -194,7 +194,7 @@ class _Verifying:
                 assert_never(check)
 
     def _version_of(self, subject: Subject) -> str | None:
-        return self._version or subject.target.version
+        return self._version or subject.target.version or None
 
     def _local_address(self, subject: Subject) -> str | None:
         if not self._observer.aws.is_local:
