@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.deployment.builders import a_definition, a_record, a_rollout, a_service
 
 from fairway.aws.pace import Pace
-from fairway.aws.session import AwsError, CredentialsError
+from fairway.aws.session import Aws, AwsError, CredentialsError, connect
+from fairway.clock import wall_now
 from fairway.deployment import follow
 from fairway.deployment.follow import Followed, Watcher
+from fairway.project.model import Environment
 
 if TYPE_CHECKING:
     from fairway.deployment.progress import Change
@@ -66,10 +69,13 @@ def clock(monkeypatch):
     return now
 
 
-def a_watcher(script, kept, **options):
+def a_watcher(script, kept, *, left=None, **options):
     class Times:
         def now(self):
             return a_record().created_at
+
+        def credentials_left(self):
+            return left
 
     return Watcher(Scripted(script, aws=Times()), Pace(is_local=True), kept, **options)  # type: ignore[arg-type]
 
@@ -109,6 +115,49 @@ def test_credentials_that_end_hand_over_at_once(clock):
     assert watcher.look([item]) == [item]
     assert item.outcome is not None
     assert item.outcome.exit_code == 6
+
+
+def test_credentials_that_are_about_to_end_hand_over_in_order(clock):
+    item = followed()
+    watcher = a_watcher(["IN_PROGRESS"], Kept(), left=601.0)
+    assert watcher.look([item]) == []
+    watcher = a_watcher(["IN_PROGRESS"], Kept(), left=550.0)
+    assert watcher.look([item]) == [item]
+    assert item.outcome is not None
+    assert item.outcome.exit_code == 6
+    assert "the credentials end in 9 minutes and cannot be renewed; ECS goes on" in item.outcome.text
+
+
+@pytest.fixture
+def production(monkeypatch):
+    """An environment on AWS, whose credentials stand in the environment."""
+
+    def make(expiration):
+        monkeypatch.delenv("AWS_PROFILE", raising=False)
+        for name, value in (("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b"), ("CREDENTIAL_EXPIRATION", expiration)):
+            monkeypatch.setenv(f"AWS_{name}", value)
+        return Environment("production", "shop", "us-east-1", "123456789012")
+
+    return make
+
+
+def test_credentials_that_do_not_say_when_they_end_last(production):
+    assert Aws(production("")).credentials_left() is None
+
+
+def test_what_is_left_of_credentials_that_cannot_be_renewed(production):
+    left = Aws(production((wall_now() + timedelta(minutes=20)).isoformat())).credentials_left()
+    assert left is not None
+    assert 1100 < left <= 1200
+
+
+@pytest.mark.parametrize(
+    ("expiration", "message"),
+    [("2000-01-01T00:00:00Z", "the credentials have ended"), ("soon", "the credentials cannot be read")],
+)
+def test_credentials_that_are_of_no_use_are_named(production, expiration, message):
+    with pytest.raises(CredentialsError, match=message):
+        connect(production(expiration))
 
 
 def test_a_service_that_is_deleted_meanwhile_has_failed(clock):

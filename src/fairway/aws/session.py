@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -159,6 +161,24 @@ class Aws:
     def caller_arn(self) -> str:
         return self.caller()["Arn"]
 
+    def credentials_left(self) -> float | None:
+        """Real seconds until the credentials end, where that is known; None: they last, or renew themselves.
+
+        Those of a web identity token, a role or SSO are renewed by botocore as long as that is possible: what is left of
+        them grows short only when it is not any more. Those in the environment say when they end by AWS_CREDENTIAL_EXPIRATION,
+        as `aws configure export-credentials` writes it.
+        """
+        if self.is_local:
+            return None
+        credentials = self._session.get_credentials()
+        if not isinstance(credentials, RefreshableCredentials):
+            return None
+        # botocore raises RuntimeError for what it cannot renew
+        with suppress(BotoCoreError, ClientError, RuntimeError):
+            credentials.get_frozen_credentials()
+        ends = getattr(credentials, "_expiry_time", None)
+        return None if ends is None else (ends - wall_now()).total_seconds()
+
     def _take_time(self, http_response: Any, **_: Any) -> None:
         headers = getattr(http_response, "headers", {})
         self.is_engine = ENGINE_HEADER in headers
@@ -203,6 +223,12 @@ def connect(environment: Environment, *, check_account: bool = True) -> Aws:
             caller = aws.caller()
         except (ClientError, BotoCoreError) as error:
             raise translate(error, doing="asking STS whose credentials these are") from error
+        except RuntimeError as error:
+            raise CredentialsError(f"the credentials have ended: {error}", hint="renew them: aws sso login") from error
+        except ValueError as error:
+            raise CredentialsError(
+                f"the credentials cannot be read: {error}", hint="look at AWS_CREDENTIAL_EXPIRATION"
+            ) from error
         _check_caller(aws, environment, caller["Account"])
     return aws
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS: Final = 120.0
 """How long an AWS (or an engine) that does not answer is waited for."""
+CREDENTIALS_SECONDS: Final = 600.0
+"""With less time left than this a deployment is handed over in order, rather than lost in the middle of a request."""
 _FRESH: Final = timedelta(minutes=10)
 """A revision that is deployed so soon after it was registered was registered for that."""
 _ENDING_EARLY: Final = frozenset({"STOP_REQUESTED", "STOPPED"})
@@ -67,6 +69,10 @@ class Watcher:
     def look(self, followed: Sequence[Followed]) -> list[Followed]:
         """Look at all of them once; those that ended. Each has its newest picture then."""
         going = [item for item in followed if item.outcome is None]
+        left = self._observer.aws.credentials_left()
+        if left is not None and left < CREDENTIALS_SECONDS:
+            text = f"the credentials end in {max(0, left) / 60:.0f} minutes and cannot be renewed"
+            return [_handed_over(item, text) for item in going]
         try:
             self._look(going)
         except CredentialsError as error:
