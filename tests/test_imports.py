@@ -19,6 +19,8 @@ HEAVY = {"boto3", "botocore", "moto", "uvicorn", "sqlite3", "rich"}
         "fairway.engine.control.scheduler",
         "fairway.engine.model.service",
         "fairway.project.load",
+        "fairway.planning.plan",
+        "fairway.planning.project_cost",
         "fairway.cli.main",
     ],
 )

@@ -35,6 +35,8 @@ ONE_WAY_TAG: Final = "fairway:one-way"
 """Migrations that ran before it and cannot be undone: what is older cannot run any more."""
 SKIPPED_TAG: Final = "fairway:skipped"
 """Steps that were left out when it was deployed."""
+SETTINGS_TAG: Final = "fairway:settings"
+"""A hash of the settings that a revision was deployed with: what the revision itself does not keep."""
 
 
 def short(arn: str) -> str:
@@ -302,3 +304,49 @@ class Picture:
     logs: tuple[LogTail, ...] = ()
     missing_repositories: frozenset[str] = frozenset()
     """Of ECR: those that images of failed tasks name and that do not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """What lives of a service that is about to be released: what it is now, and what was deployed last."""
+
+    service: Service | None = None
+    """None: it does not exist yet."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Of the service."""
+    serving: TaskDefinition | None = None
+    """The PRIMARY deployment's revision."""
+    deployed: TaskDefinition | None = None
+    """The newest of Fairway's revisions that a service deployment brought in, when it is not `serving`."""
+    revision: Mapping[str, Any] | None = None
+    """The service revision (DescribeServiceRevisions) that Fairway's deployment of `serving` made."""
+    configuration: Mapping[str, Any] | None = None
+    """`deploymentConfiguration` of Fairway's newest service deployment."""
+    seconds: tuple[float, ...] = ()
+    """How long the last SUCCESSFUL service deployments took, newest first."""
+    checks: tuple[HealthCheck, ...] = ()
+    """Of its target groups."""
+    deregistration_seconds: Mapping[str, int] = field(default_factory=dict)
+    """By target group; one whose attributes may not be read is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class LivingTask:
+    """What lives of a one-off task: its newest revision."""
+
+    newest: TaskDefinition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Everything that lives where a release goes, read at one moment."""
+
+    account: str
+    region: str
+    cluster: str
+    services: Mapping[str, Living] = field(default_factory=dict)
+    """By ECS's name of the service."""
+    tasks: Mapping[str, LivingTask] = field(default_factory=dict)
+    """By family."""
+    default_strategy: tuple[Mapping[str, Any], ...] = ()
+    """The cluster's `defaultCapacityProviderStrategy`."""

@@ -119,3 +119,20 @@ def test_what_aws_would_not_take_is_refused_with_its_place(folder, file, edit, m
         release(folder)
     assert message in error.value.message
     assert hint in str(error.value.hint)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        pytest.param([{"name": "PIN", "value": 4711}], id="a number"),
+        pytest.param([{"name": "PIN", "value": {"a": "4711"}}], id="an object"),
+        pytest.param({"DB_PASSWORD": "4711"}, id="no list"),
+        pytest.param([{"name": "PIN", "valeu": "4711"}], id="an unknown member"),
+    ],
+)
+def test_a_mistake_beside_a_secret_does_not_show_it(folder, environment):
+    change(folder, "api.task.json", lambda d: d["containerDefinitions"][0].update(environment=environment))
+    with pytest.raises(UsageError) as error:
+        release(folder)
+    assert "4711" not in error.value.message + str(error.value.hint)
+    assert "api.task.json:" in error.value.message

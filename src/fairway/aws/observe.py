@@ -6,7 +6,7 @@ change once made (a service revision) is asked for once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from botocore.exceptions import ClientError
 
@@ -56,16 +56,25 @@ class Observer:
         found: dict[str, Service] = {}
         for some in batches(names, _SERVICES_AT_ONCE):
             with calling(f"describing services of cluster {self.cluster}"):
-                answer = self._describe_services(some)
+                answer = self._describe_services(some, [])
             for document in answer:
                 if document["status"] != "INACTIVE":
                     service = read_service(document)
                     found[service.name] = service
         return found
 
-    def _describe_services(self, names: Sequence[str]) -> list[dict[str, Any]]:
+    def service_documents(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """By name, as AWS shows them, with their tags; unknown and deleted ones are left out."""
+        found: dict[str, dict[str, Any]] = {}
+        for some in batches(names, _SERVICES_AT_ONCE):
+            with calling(f"describing services of cluster {self.cluster}"):
+                answer = self._describe_services(some, ["TAGS"])
+            found |= {document["serviceName"]: document for document in answer if document["status"] != "INACTIVE"}
+        return found
+
+    def _describe_services(self, names: Sequence[str], include: list[Literal["TAGS"]]) -> list[dict[str, Any]]:
         try:
-            answer: Any = self.aws.ecs.describe_services(cluster=self.cluster, services=list(names))
+            answer: Any = self.aws.ecs.describe_services(cluster=self.cluster, services=list(names), include=include)
         except ClientError as error:
             if error_code(error) == "ClusterNotFoundException":
                 raise ServiceNotFound(

@@ -45,6 +45,11 @@ def resolve_values(aws: Aws, document: Mapping[str, Any], path: Path | None) -> 
     return replaced
 
 
+def has_references(document: Any) -> bool:
+    """Some value of the document lives in the account."""
+    return next(_references(document, ()), None) is not None
+
+
 def _references(document: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     match document:
         case str() if document.startswith(PREFIX):

@@ -1,15 +1,52 @@
-"""Reads what `deploy` takes: --image, --set, --timeout."""
+"""What chooses a release on the command line, of `deploy`, `plan` and `render` alike: services, --tag, --image, --set."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fairway.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from fairway.deployment.release import Choices
 
 _DURATION: Final = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _VARIABLE: Final = re.compile(r"[^=\s:/]+")
+
+
+def add_release_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what chooses a release."""
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help="services of the project (default: all)")
+    parser.add_argument("--tag", metavar="T", help="put in for {{ tag }} in the images")
+    parser.add_argument(
+        "--image", action="append", default=[], metavar="[CONTAINER=]I", help="exactly this image for a container"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SERVICE[/CONTAINER]:KEY=VALUE",
+        help="an environment variable of a container",
+    )
+
+
+def read_choices(arguments: argparse.Namespace) -> Choices:
+    """What the command line says about a release.
+
+    Raises:
+        UsageError: an option has not its form.
+    """
+    from fairway.deployment.release import Choices  # noqa: PLC0415 - only what a verb needs is imported
+
+    return Choices(
+        services=tuple(arguments.services),
+        tag=arguments.tag,
+        images=tuple(read_image(text) for text in arguments.image),
+        sets=tuple(read_set(text) for text in arguments.set),
+    )
 
 
 def read_duration(text: str, option: str) -> float:
@@ -44,5 +81,7 @@ def read_set(text: str) -> tuple[str, str | None, str, str]:
     target, colon, key = head.partition(":")
     service, slash, container = target.partition("/")
     if not separator or not colon or not service or not _VARIABLE.fullmatch(key) or (slash and not container):
-        raise UsageError(f"--set {text}: not SERVICE[/container]:KEY=VALUE", hint="such as --set api:LOG_LEVEL=DEBUG")
+        # the value may be a secret: it is not repeated
+        said = f"{head}=…" if separator else head
+        raise UsageError(f"--set {said}: not SERVICE[/container]:KEY=VALUE", hint="such as --set api:LOG_LEVEL=DEBUG")
     return service, container or None, key, value

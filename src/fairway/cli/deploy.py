@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fairway.cli.choices import read_duration, read_image, read_set
+from fairway.cli.choices import add_release_arguments, read_choices, read_duration
+from fairway.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +31,7 @@ EXAMPLES: Final = """  fairway deploy api --tag v2                     the servi
   fairway deploy api --image api=REPOSITORY:v2    exactly that image for one container; no one-off task runs
   fairway deploy api --tag v2 --set api:LOG_LEVEL=DEBUG
   fairway deploy --tag v2 --env production --yes  without a question, for CI
+  fairway deploy --plan FILE --env production     exactly what `fairway plan --out FILE` has planned, or nothing
 
 --image deploys exactly the image that it names: it is not built, and one-off tasks (the migrations) are left out, for
 nothing says which of their images belongs to it. With --tag T beside it they run first, with T.
@@ -38,17 +41,9 @@ Ctrl-C (exit code 130) and SIGTERM (143) end the command, not the deployment: wh
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("services", nargs="*", metavar="SERVICE", help="services of the project (default: all)")
-    parser.add_argument("--tag", metavar="T", help="put in for {{ tag }} in the images")
+    add_release_arguments(parser)
     parser.add_argument(
-        "--image", action="append", default=[], metavar="[CONTAINER=]I", help="exactly this image for a container"
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SERVICE[/CONTAINER]:KEY=VALUE",
-        help="an environment variable of a container",
+        "--plan", metavar="FILE", help="do exactly what `fairway plan --out FILE` has planned, or refuse"
     )
     parser.add_argument(
         "--timeout",
@@ -150,20 +145,38 @@ class _Deploying:
         return self._deploy(resolve_release(self._place.aws, release))
 
     def _read_arguments(self) -> None:
-        from fairway.deployment.release import Choices  # noqa: PLC0415 - only what a verb needs is imported
-        from fairway.deployment.steps import choose_steps  # noqa: PLC0415
+        from fairway.deployment.steps import choose_steps  # noqa: PLC0415 - only what a verb needs is imported
 
         arguments = self._arguments
         self._timeout = None if arguments.timeout is None else read_duration(arguments.timeout, "--timeout")
-        self._choices = Choices(
-            services=tuple(arguments.services),
-            tag=arguments.tag,
-            images=tuple(read_image(text) for text in arguments.image),
-            sets=tuple(read_set(text) for text in arguments.set),
-        )
+        self._choices = self._planned(read_choices(arguments))
         self._selection = choose_steps(
             only=arguments.only, skip=arguments.skip, start=arguments.start, until=arguments.until
         )
+
+    def _planned(self, choices: Choices) -> Choices:
+        """With --plan and no other words: what the plan was made by."""
+        if self._arguments.plan is None:
+            return choices
+        if self._arguments.resume is not None:
+            raise UsageError("--plan and --resume do not go together", hint="a run goes on as it was begun")
+        from fairway.deployment.plan_file import planned_choices  # noqa: PLC0415 - only for this option
+
+        wanted = planned_choices(Path(self._arguments.plan))
+        if choices.services or choices.tag or choices.images:
+            return choices
+        return replace(choices, services=wanted.services, tag=wanted.tag, images=wanted.images)
+
+    def _check_plan(self, release: Release) -> None:
+        """With --plan: refuse whatever is not exactly as it was planned."""
+        if self._arguments.plan is None:
+            return
+        from fairway.aws.survey import survey  # noqa: PLC0415 - only for this option
+        from fairway.deployment.plan_file import check_plan_file  # noqa: PLC0415
+
+        families = [str(task.definition["family"]) for task in release.before]
+        living = survey(self._place.observer, [item.name for item in release.services], families)
+        check_plan_file(Path(self._arguments.plan), release, living, self._place.environment.name)
 
     def _deploy(self, release: Release) -> int:
         from fairway.cli.ci import ci_address  # noqa: PLC0415 - only what a verb needs is imported
@@ -175,6 +188,7 @@ class _Deploying:
 
         place, out, environment = self._place, self._out, self._place.environment
         living = check_release(place.observer, release)
+        self._check_plan(release)
         one_way = self._one_way(release, living) if Step.MIGRATE in self._selection else ()
         origin = Origin(
             run_id(place.aws.now()),

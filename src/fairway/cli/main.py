@@ -25,6 +25,7 @@ EXIT_CODES: Final = """exit codes:
   0    done: deployed and stayed healthy
   1    error in Fairway or AWS, nothing decided
   2    invalid usage or file: nothing changed
+  3    something differs (plan --exit-code)
   4    failed and rolled back, all of it
   5    failed and not, or not wholly, rolled back
   6    inconclusive, held or handed over while ECS goes on
@@ -56,6 +57,9 @@ VERBS: Final = {
     "up": Verb("fairway.cli.up", "start everything on this machine: engine, load balancer, services, traffic"),
     "down": Verb("fairway.cli.down", "stop everything on this machine; --purge deletes it"),
     "build": Verb("fairway.cli.build", "build images for the local engine"),
+    "plan": Verb("fairway.cli.plan", "what a deployment would change, restart and cost; changes nothing"),
+    "cost": Verb("fairway.cli.cost", "what the project's services cost a month, by the table of prices"),
+    "render": Verb("fairway.cli.render", "the definitions as the AWS CLI takes them"),
     "deploy": Verb("fairway.cli.deploy", "deploy services and follow the deployment to its end"),
     "status": Verb("fairway.cli.status", "what runs, what is wrong first"),
     "watch": Verb("fairway.cli.watch", "follow a deployment that is under way, whoever started it"),

@@ -83,10 +83,13 @@ def check_release(observer: Observer, release: Release) -> dict[str, Service]:
         if service is not None:
             refuse_others(service)
         elif item.service is None:
+            named = item.service_path is not None
+            why = f'{item.key} has manage = "task-definition"' if named else "fairway.toml names no service definition"
             raise UsageError(
-                f"there is no service {item.name} in cluster {observer.cluster}, and fairway.toml names no "
-                f"service definition for {item.key}",
-                hint=f'add service = "…" under [services.{item.key}], or create the service first',
+                f"there is no service {item.name} in cluster {observer.cluster}, and {why}"
+                + ("" if named else f" for {item.key}"),
+                hint="create the service first"
+                + (', or take manage = "service"' if named else f', or add service = "…" under [services.{item.key}]'),
             )
     return living
 

@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fairway.aws.values import resolve_values
 from fairway.deployment.shapes import check_run_shape, check_service_shape, check_task_definition_shape
 from fairway.deployment.update import refuse_other_controllers
 from fairway.errors import UsageError
+from fairway.planning.release import OneOff, Release, ServiceRelease
 from fairway.project.load import render_definition
+from fairway.project.manage import SERVICE
 from fairway.project.overlay import has_tag
 from fairway.project.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from fairway.aws.session import Aws
     from fairway.project.model import Project, TaskSpec
 
-
-@dataclass(frozen=True, slots=True)
-class ServiceRelease:
-    """A service with its new revision, not yet registered."""
-
-    key: str
-    name: str
-    """On ECS."""
-    definition: Mapping[str, Any]
-    definition_path: Path
-    service: Mapping[str, Any] | None = None
-    service_path: Path | None = None
-    after: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OneOff:
-    """A task that runs to its end before services change."""
-
-    key: str
-    definition: Mapping[str, Any]
-    definition_path: Path
-    run: Mapping[str, Any] | None = None
-    run_path: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Everything that one run deploys."""
-
-    services: tuple[ServiceRelease, ...]
-    before: tuple[OneOff, ...] = ()
-    roll_back_all: bool = True
-    version: str | None = None
-    tag: str | None = None
-    """What was put in for `{{ tag }}`."""
-    images: frozenset[str] = frozenset()
-    """Given by name on the command line: deployed as they are, never built."""
-    left_out: tuple[str, ...] = ()
-    """One-off tasks that do not run: an image alone says nothing about theirs."""
+__all__ = ["Choices", "OneOff", "Release", "ServiceRelease", "make_release", "resolve_release"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +61,13 @@ def make_release(project: Project, choices: Choices) -> Release:
         definition = render_definition(spec, tag=choices.tag, images=images, sets=sets)
         services.append(
             ServiceRelease(
-                key, spec.service_name, definition, spec.definition_path, spec.service, spec.service_path, spec.after
+                key,
+                spec.service_name,
+                definition,
+                spec.definition_path,
+                spec.service if spec.manage == SERVICE else None,
+                spec.service_path,
+                spec.after,
             )
         )
     tasks = [task for task in project.tasks.values() if set(task.before) & set(keys)]

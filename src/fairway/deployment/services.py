@@ -13,11 +13,12 @@ from fairway.deployment.give_up import clear_sign
 from fairway.deployment.known_good import last_known_good, settings_of
 from fairway.deployment.order import ready
 from fairway.deployment.outcome import Ending, Outcome
-from fairway.deployment.register import register
+from fairway.deployment.register import register, with_tags
 from fairway.deployment.resume import find_deployment, find_registered
 from fairway.deployment.update import Started, create, stop_deployment, update
 from fairway.errors import DeploymentHeld, DeploymentSuperseded, FairwayError
-from fairway.observed import BAD, GOOD, SUCCESSFUL
+from fairway.observed import BAD, GOOD, SETTINGS_TAG, SUCCESSFUL
+from fairway.planning.hashes import settings_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +96,9 @@ class Services:
         return {item.key: self._register(item) for item in self._release.services}
 
     def _register(self, item: ServiceRelease) -> TaskDefinition:
-        return register_once(self._context, item.name, item.definition)
+        # by which a plan tells a change of the file from one that was made by hand
+        settings = {SETTINGS_TAG: settings_hash(item.definition, item.service)}
+        return register_once(self._context, item.name, with_tags(item.definition, settings))
 
     # -- deploying ---------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import botocore.session
 from botocore.validate import ParamValidator
 
 from fairway.errors import UsageError
+from fairway.masking import masked
 from fairway.project.text import did_you_mean, place
 
 if TYPE_CHECKING:
@@ -59,6 +60,13 @@ def check_run_shape(document: Mapping[str, Any], path: Path) -> None:
     _check("RunTask", {**document, "taskDefinition": _PLACEHOLDER}, document, path)
 
 
+def members_of(operation: str) -> frozenset[str]:
+    """The members that an operation of ECS takes."""
+    shape = _model().operation_model(operation).input_shape
+    assert shape is not None
+    return frozenset(shape.members)
+
+
 @cache
 def _model() -> ServiceModel:
     return botocore.session.get_session().get_service_model("ecs")
@@ -92,11 +100,19 @@ def _check(operation: str, request: Mapping[str, Any], document: Mapping[str, An
         names = [str(name).removeprefix("<class '").removesuffix("'>") for name in details["valid_types"]]
         wanted = " or ".join(dict.fromkeys(_TYPES.get(name, name) for name in names))
         raise UsageError(
-            f"{at}: {field} is {str(details['param'])[:60]!r}, which {operation} does not take",
+            f"{at}: {field} is {_shown(keys, details['param'])}, which {operation} does not take",
             hint=f"{keys[-1] if keys else field} is {wanted} in AWS's API",
         )
     text = report.generate_report().splitlines()[0]
     raise UsageError(f"{at}: {text}", hint=f"correct it as {operation} takes it")
+
+
+def _shown(keys: list[str], value: Any) -> str:
+    """What the file says there, unless it may be a secret: the value of a variable is none of a message's business."""
+    if "environment" in keys[:-1]:
+        return "something"
+    safe = masked(value, keys[-1] if keys else "")
+    return repr(str(safe)[:60])
 
 
 def _place(document: Mapping[str, Any], keys: list[str], path: Path) -> str:

@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.errors import UsageError
+from fairway.masking import shown
 from fairway.project.text import place, unreadable
 
 if TYPE_CHECKING:
@@ -154,6 +155,6 @@ def _check_types(document: dict[str, Any], types: dict[str, tuple[type, ...]], p
         right = isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed)
         if not right:
             raise UsageError(
-                f"{place(path, *keys, name)}: {'.'.join((*keys, name))} is {json.dumps(value)[:60]}",
+                f"{place(path, *keys, name)}: {'.'.join((*keys, name))} is {shown(value, name)[:60]}",
                 hint=f"{name} is {_NAMES[allowed[0]]} in AWS's API",
             )

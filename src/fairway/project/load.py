@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fairway.errors import UsageError
 from fairway.project.definition import check_service, check_task_definition, read_json
+from fairway.project.manage import chosen_manage
 from fairway.project.model import (
     LOCAL,
     Environment,
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
 
 FILE: Final = "fairway.toml"
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4566"
-_PROJECT_KEYS: Final = {"name", "default_environment", "cluster", "balancer", "on_failure", "reports", "webhook"}
-_SERVICE_KEYS: Final = {"definition", "service", "image", "after", "paths", *CHECK_KEYS}
+_PROJECT_KEYS: Final = {"name", "default_environment", "cluster", "balancer", "on_failure", "reports", "webhook"} | {
+    "manage",
+    "prices",
+}
+_SERVICE_KEYS: Final = {"definition", "service", "image", "after", "paths", "manage", *CHECK_KEYS}
 _TASK_KEYS: Final = {"definition", "image", "before", "after", "run", "one_way", "revisions"}
 _ENVIRONMENT_KEYS: Final = {
     "account",
@@ -36,6 +40,7 @@ _ENVIRONMENT_KEYS: Final = {
     "cluster",
     "endpoint_url",
     "url",
+    "manage",
     "variables",
     "services",
     "tasks",
@@ -86,7 +91,7 @@ def load_project(
     overlay, overlay_path = _read_environment(path, chosen)
     made = _environment(chosen, overlay, overlay_path)
     values = {**os.environ, **_strings(overlay.get("variables", {}), overlay_path), **(variables or {})}
-    loader = _Loader(path, overlay, overlay_path, values)
+    loader = _Loader(path, overlay, overlay_path, values, head)
     services = {key: loader.service(key, table) for key, table in _tables(document, "services", path).items()}
     tasks = {key: loader.task(key, table) for key, table in _tables(document, "tasks", path).items()}
     _check_keys(_table(overlay, "services", overlay_path), set(services), overlay_path, "services")
@@ -103,6 +108,7 @@ def load_project(
         on_failure=str(head.get("on_failure", "rollback-all")),
         reports=head.get("reports"),
         webhook=_webhook(head, values, path),
+        prices_path=path.parent / str(head["prices"]) if "prices" in head else None,
     )
 
 
@@ -154,7 +160,15 @@ def _choose(head: Mapping[str, Any], environment: str | None, path: Path) -> str
 
 
 class _Loader:
-    def __init__(self, path: Path, overlay: Mapping[str, Any], overlay_path: Path, values: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        overlay: Mapping[str, Any],
+        overlay_path: Path,
+        values: Mapping[str, str],
+        head: Mapping[str, Any],
+    ) -> None:
+        self._head = head
         self._path = path
         self._root = path.parent
         self._overlay = overlay
@@ -180,6 +194,11 @@ class _Loader:
             service = substitute(document, self._values, (service_path, self._overlay_path))
             check_service(service, definition, service_path)
         checks = self._checks(key, table)
+        said = [
+            (self._overlay, self._overlay_path, ()),
+            (table, self._path, ("services", key)),
+            (self._head, self._path, ("project",)),
+        ]
         return ServiceSpec(
             key=key,
             definition=definition,
@@ -192,6 +211,7 @@ class _Loader:
             verify=checks.verify(),
             monitor=checks.monitor(),
             url=checks.url,
+            manage=chosen_manage(said, has_service=service is not None),
         )
 
     def task(self, key: str, table: Mapping[str, Any]) -> TaskSpec:

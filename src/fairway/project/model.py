@@ -63,6 +63,8 @@ class ServiceSpec:
     monitor: Monitoring | None = None
     url: str | None = None
     """Where it is reached; None: the environment's."""
+    manage: str = "service"
+    """`service`, or `task-definition`: only its revisions change (`fairway.project.manage`)."""
 
     @property
     def service_name(self) -> str:
@@ -118,3 +120,5 @@ class Project:
     """Where reports go beside the project's own folder: `s3://BUCKET/PREFIX`."""
     webhook: str | None = field(default=None, repr=False)
     """Who is told how a deployment ended, in Slack's format. A secret: whoever knows it can write there."""
+    prices_path: Path | None = None
+    """A table of prices of its own; None: the one that comes with Fairway."""

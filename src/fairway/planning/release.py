@@ -1,0 +1,52 @@
+"""A release: the rendered definitions of a run, ready for AWS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRelease:
+    """A service with its new revision, not yet registered."""
+
+    key: str
+    name: str
+    """On ECS."""
+    definition: Mapping[str, Any]
+    definition_path: Path
+    service: Mapping[str, Any] | None = None
+    """What CreateService takes; None: only its revisions change."""
+    service_path: Path | None = None
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OneOff:
+    """A task that runs to its end before services change."""
+
+    key: str
+    definition: Mapping[str, Any]
+    definition_path: Path
+    run: Mapping[str, Any] | None = None
+    run_path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Everything that one run deploys."""
+
+    services: tuple[ServiceRelease, ...]
+    before: tuple[OneOff, ...] = ()
+    roll_back_all: bool = True
+    version: str | None = None
+    tag: str | None = None
+    """What was put in for `{{ tag }}`."""
+    images: frozenset[str] = frozenset()
+    """Given by name on the command line: deployed as they are, never built."""
+    left_out: tuple[str, ...] = ()
+    """One-off tasks that do not run: an image alone says nothing about theirs."""
