@@ -55,7 +55,7 @@ def release(folder, **choices):
 def test_an_image_alone_is_deployed_as_it_is_and_runs_no_one_off(folder):
     made = release(folder, tag=None, services=("api",), images=(("", "elsewhere/api:v9"),))
     assert made.services[0].definition["containerDefinitions"][0]["image"] == "elsewhere/api:v9"
-    assert (made.before, made.left_out, made.version, made.tag) == ((), ("migrations",), "v9", None)
+    assert (made.before, made.left_out, made.version, made.services[0].tag) == ((), ("migrations",), "v9", None)
     assert made.images == {"elsewhere/api:v9"}
 
 

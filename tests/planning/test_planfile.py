@@ -23,7 +23,7 @@ from fairway.errors import UsageError
 from fairway.observed import Living
 from fairway.planning.planfile import Wanted, plan_document
 
-WANTED = Wanted(("api",), "v2", (("", "shop/api:v2"),), ("api:DB_PASSWORD",))
+WANTED = Wanted(("api",), "v2", (), (("", "shop/api:v2"),), ("api:DB_PASSWORD",))
 NOW = as_deployed(a_service_file(), a_definition())
 RELEASE = a_release(a_definition("v2"), a_service_file(), before=(a_one_off(),))
 

@@ -50,6 +50,24 @@ def has_image(aws: Aws, image: str) -> bool:
     return True
 
 
+def digest_of(aws: Aws, image: str) -> str | None:
+    """`sha256:…` of an image of ECR; None: another registry's, not there, or it may not be asked for."""
+    match = _ECR.fullmatch(image)
+    if match is None:
+        return None
+    if match["digest"]:
+        return str(match["digest"])
+    try:
+        answer = aws.ecr.describe_images(
+            registryId=match["account"],
+            repositoryName=match["repository"],
+            imageIds=[{"imageTag": match["tag"] or "latest"}],
+        )
+    except ClientError:
+        return None
+    return next((str(found["imageDigest"]) for found in answer["imageDetails"]), None)
+
+
 def missing_repositories(aws: Aws, images: Iterable[str]) -> frozenset[str]:
     """The repositories that images name and ECR does not have; one that may not be asked for is not said to be missing."""
     matches = [match for image in images if (match := _ECR.fullmatch(image)) is not None]

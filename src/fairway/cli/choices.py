@@ -9,6 +9,7 @@ from fairway.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from fairway.deployment.release import Choices
 
@@ -20,7 +21,18 @@ _VARIABLE: Final = re.compile(r"[^=\s:/]+")
 def add_release_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what chooses a release."""
     parser.add_argument("services", nargs="*", metavar="SERVICE", help="services of the project (default: all)")
-    parser.add_argument("--tag", metavar="T", help="put in for {{ tag }} in the images")
+    parser.add_argument(
+        "--tag",
+        action="append",
+        default=[],
+        metavar="[SERVICE=]T",
+        help="put in for {{ tag }} in the images; of one service or one-off task, or of all",
+    )
+    parser.add_argument(
+        "--changed-since",
+        metavar="REV",
+        help="only services of whose `paths` something has changed since a git revision",
+    )
     parser.add_argument(
         "--image", action="append", default=[], metavar="[CONTAINER=]I", help="exactly this image for a container"
     )
@@ -41,9 +53,11 @@ def read_choices(arguments: argparse.Namespace) -> Choices:
     """
     from fairway.deployment.release import Choices  # noqa: PLC0415 - only what a verb needs is imported
 
+    tag, tags = read_tags(arguments.tag)
     return Choices(
         services=tuple(arguments.services),
-        tag=arguments.tag,
+        tag=tag,
+        tags=tags,
         images=tuple(read_image(text) for text in arguments.image),
         sets=tuple(read_set(text) for text in arguments.set),
     )
@@ -59,6 +73,26 @@ def read_duration(text: str, option: str) -> float:
     if match is None:
         raise UsageError(f"{option} {text}: no duration", hint="such as 90s, 15m or 2h")
     return float(match["number"]) * _UNITS[match["unit"]]
+
+
+def read_tags(texts: Sequence[str]) -> tuple[str | None, tuple[tuple[str, str], ...]]:
+    """`T` and `SERVICE=T` -> (the tag for all or None, ((service or one-off task, its tag), …)).
+
+    Raises:
+        UsageError: two tags for the same, or none.
+    """
+    tags: dict[str, str] = {}
+    for text in texts:
+        key, separator, tag = text.partition("=")
+        key, tag = (key, tag) if separator else ("", text)
+        if not tag or (separator and not key):
+            raise UsageError(f"--tag {text}: not [SERVICE=]T", hint="such as --tag v2 or --tag api=v2")
+        if tags.get(key, tag) != tag:
+            raise UsageError(
+                f"--tag says both {tags[key]} and {tag}", hint="one tag for each: --tag api=v2 --tag worker=v3"
+            )
+        tags[key] = tag
+    return tags.pop("", None), tuple(tags.items())
 
 
 def read_image(text: str) -> tuple[str, str]:

@@ -6,7 +6,10 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SECONDS: Final = 10
 _CHANGED: Final = "+changes"
@@ -35,15 +38,14 @@ def added_since(folder: Path, commit: str, below: Path) -> set[Path] | None:
     return {(Path(top) / name).resolve() for name in (*committed.splitlines(), *untracked.splitlines())}
 
 
-def changed_since(folder: Path, revision: str) -> list[str] | None:
-    """Files that differ from a git revision, as paths from `folder`; None: git does not know the revision."""
+def has_changed(folder: Path, revision: str, patterns: Sequence[str]) -> bool | None:
+    """A file that matches one of the glob patterns (from `folder`) differs from a git revision; None: git does not know it."""
     if revision.startswith("-") or _ask(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}") is None:
         return None
-    changed = _ask(folder, "diff", "--name-only", "--relative", revision, "--", ".")
-    untracked = _ask(folder, "ls-files", "--others", "--exclude-standard", "--", ".")
-    if changed is None or untracked is None:
-        return None
-    return sorted({*changed.splitlines(), *untracked.splitlines()})
+    specs = [f":(glob){pattern}" for pattern in patterns]
+    changed = _ask(folder, "diff", "--name-only", revision, "--", *specs)
+    untracked = _ask(folder, "ls-files", "--others", "--exclude-standard", "--", *specs)
+    return None if changed is None or untracked is None else bool(changed or untracked)
 
 
 def _ask(folder: Path, *words: str) -> str | None:

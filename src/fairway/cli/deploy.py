@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fairway.deployment.lock import Holding
     from fairway.deployment.pipeline import Options, Pipeline
     from fairway.deployment.register import Origin
-    from fairway.deployment.release import Choices, Release
+    from fairway.deployment.release import Choices, OneOff, Release, ServiceRelease
     from fairway.deployment.steps import Selection
     from fairway.observed import Service
     from fairway.project.model import Project
@@ -73,6 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const="",
         metavar="RUN",
         help="go on with a run that was killed, or lost its connection, where ECS says that it is",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="deploy services that serve exactly this already, too: their tasks are replaced",
     )
     parser.add_argument("--take-over", action="store_true", help="take the locks from whoever has them")
     parser.add_argument(
@@ -130,7 +135,9 @@ class _Deploying:
         """None: nothing may have been changed yet."""
 
     def run(self) -> int:
-        from fairway.cli.where import Named, connect_to  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.cli.changed import narrow  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.cli.where import Named, connect_to  # noqa: PLC0415
+        from fairway.deployment.pin import pin_images  # noqa: PLC0415
         from fairway.deployment.release import make_release, resolve_release  # noqa: PLC0415
         from fairway.project.load import load_project  # noqa: PLC0415
 
@@ -138,11 +145,17 @@ class _Deploying:
         self._project = load_project(Path.cwd(), self._arguments.env, is_needed=True)
         if self._arguments.resume is not None:
             return self._resume()
-        release = make_release(self._project, self._choices)
+        choices = narrow(self._choices, self._arguments.changed_since, self._project)
+        if choices is None:
+            since = self._arguments.changed_since
+            self._out.text(f"nothing that a service is made of has changed since {since}: nothing to deploy")
+            return 0
+        self._choices = choices
+        release = make_release(self._project, choices)
         self.keys = tuple(item.key for item in release.services)
         named = [Named(item.key, item.name) for item in release.services]
         self._place = connect_to(self._project.environment, named, project=self._project)
-        return self._deploy(resolve_release(self._place.aws, release))
+        return self._deploy(pin_images(self._place.aws, resolve_release(self._place.aws, release)))
 
     def _read_arguments(self) -> None:
         from fairway.deployment.steps import choose_steps  # noqa: PLC0415 - only what a verb needs is imported
@@ -163,9 +176,9 @@ class _Deploying:
         from fairway.deployment.plan_file import planned_choices  # noqa: PLC0415 - only for this option
 
         wanted = planned_choices(Path(self._arguments.plan))
-        if choices.services or choices.tag or choices.images:
+        if choices.services or choices.tag or choices.tags or choices.images:
             return choices
-        return replace(choices, services=wanted.services, tag=wanted.tag, images=wanted.images)
+        return replace(choices, services=wanted.services, tag=wanted.tag, tags=wanted.tags, images=wanted.images)
 
     def _check_plan(self, release: Release) -> None:
         """With --plan: refuse whatever is not exactly as it was planned."""
@@ -178,10 +191,31 @@ class _Deploying:
         living = survey(self._place.observer, [item.name for item in release.services], families)
         check_plan_file(Path(self._arguments.plan), release, living, self._place.environment.name)
 
+    def _without_unchanged(self, release: Release) -> Release:
+        """Without services that serve exactly this: their tasks are not replaced for nothing."""
+        from fairway.aws.survey import survey  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.deployment.steps import Step  # noqa: PLC0415
+        from fairway.planning.unchanged import without_unchanged  # noqa: PLC0415
+
+        if self._arguments.force or Step.SERVICES not in self._selection:
+            return release
+        living = survey(self._place.observer, [item.name for item in release.services], ())
+        left, same = without_unchanged(release, living)
+        for item in release.services:
+            if item.key in same:
+                serving = living.services[item.name].serving
+                label = "" if serving is None else serving.label()
+                reason = f"nothing differs from {label}, which serves: no deployment (--force begins one)"
+                self._out.text(f"{item.key}: {reason}")
+                arn = None if serving is None else serving.arn
+                self._out.event("unchanged", service=item.name, task_definition=arn, reason=reason)
+        return left
+
     def _deploy(self, release: Release) -> int:
         from fairway.cli.ci import ci_address  # noqa: PLC0415 - only what a verb needs is imported
         from fairway.cli.commit import commit_of  # noqa: PLC0415
         from fairway.cli.confirm import confirm  # noqa: PLC0415
+        from fairway.deployment.pin import pin_images  # noqa: PLC0415
         from fairway.deployment.pipeline import begin_journal, check_release  # noqa: PLC0415
         from fairway.deployment.register import Origin, run_id  # noqa: PLC0415
         from fairway.deployment.steps import Step  # noqa: PLC0415
@@ -189,6 +223,11 @@ class _Deploying:
         place, out, environment = self._place, self._out, self._place.environment
         living = check_release(place.observer, release)
         self._check_plan(release)
+        release = self._without_unchanged(release)
+        if not release.services:
+            out.event("finished", at=place.aws.now(), exit_code=0)
+            return 0
+        self.keys = tuple(item.key for item in release.services)
         one_way = self._one_way(release, living) if Step.MIGRATE in self._selection else ()
         origin = Origin(
             run_id(place.aws.now()),
@@ -205,8 +244,8 @@ class _Deploying:
         ):
             out.text("nothing was changed")
             return 0
-        if Step.REGISTER in self._selection:
-            self._build(release)
+        if Step.REGISTER in self._selection and self._build(release):
+            release = pin_images(place.aws, release)
         options = self._options(one_way)
         context = self._context(origin)
         journal = begin_journal(context, self._project, release, self._choices, options, living)
@@ -216,6 +255,7 @@ class _Deploying:
         """Go on with a run, as far as ECS says that it is."""
         from fairway.cli.where import Named, connect_to  # noqa: PLC0415 - only what a verb needs is imported
         from fairway.deployment.journal import Journals, State, check_resumed  # noqa: PLC0415
+        from fairway.deployment.pin import pin_images  # noqa: PLC0415
         from fairway.deployment.register import Origin  # noqa: PLC0415
         from fairway.deployment.release import Choices, make_release, resolve_release  # noqa: PLC0415
         from fairway.deployment.steps import Selection, Step  # noqa: PLC0415
@@ -223,7 +263,7 @@ class _Deploying:
         self._place = connect_to(self._project.environment, (), project=self._project)
         journal = Journals(self._place.aws, self._place.environment.cluster).find(self._arguments.resume or None)
         check_resumed(journal, self._choices)
-        choices = Choices(journal.services, journal.tag, journal.images, self._choices.sets)
+        choices = Choices(journal.services, journal.tag, journal.tags, journal.images, self._choices.sets)
         release = make_release(self._project, choices)
         self.keys = tuple(item.key for item in release.services)
         named = [Named(item.key, item.name) for item in release.services]
@@ -235,7 +275,8 @@ class _Deploying:
         origin = Origin(journal.run, journal.by, release.version, journal.commit, one_way=journal.one_way)
         context = self._context(origin, is_resumed=True)
         self._out.text(f"run {journal.run}, begun {journal.began:%Y-%m-%d %H:%M:%S} by {journal.by}, goes on")
-        return self._go(context, resolve_release(self._place.aws, release), journal, self._options(journal.one_way))
+        release = pin_images(self._place.aws, resolve_release(self._place.aws, release))
+        return self._go(context, release, journal, self._options(journal.one_way))
 
     # -- what a run is given -----------------------------------------------------------------------------------------
 
@@ -343,25 +384,28 @@ class _Deploying:
             lines.append(f"{item.name}: {images} ({now})")
         return lines
 
-    def _build(self, release: Release) -> None:
-        """Locally, an image that the registry lacks is built first, and said so."""
-        if not self._place.environment.is_local or release.tag is None:
-            return
+    def _build(self, release: Release) -> bool:
+        """Locally, an image that the registry lacks is built first, and said so; True: something was built."""
+        if not self._place.environment.is_local:
+            return False
         from fairway.aws.images import missing_images  # noqa: PLC0415 - only what a verb needs is imported
 
-        wanted = {item.key: _unnamed(item.definition, release.images) for item in release.services}
-        wanted |= {item.key: _unnamed(item.definition, release.images) for item in release.before}
+        items: list[ServiceRelease | OneOff] = [*release.services, *release.before]
+        wanted = {item.key: _unnamed(item.definition, release.images) for item in items if item.tag is not None}
         sources = {key: spec.image for key, spec in self._project.services.items()}
         sources |= {key: spec.image for key, spec in self._project.tasks.items()}
         missing = missing_images(self._place.aws, wanted)
         keys = [key for key in missing if sources[key] is not None]
         if not keys:
-            return
+            return False
         self._out.text(f"not in the registry, built first: {', '.join(missing[key] for key in keys)}")
         self._out.event("building", services=keys, images=[missing[key] for key in keys])
         # the tool installs without the engine, and then nothing can be built here
         build: Any = importlib.import_module("fairway.cli.build")
-        build.build_images(self._project, self._place.aws, self._out, tag=release.tag, keys=keys)
+        for tag in sorted({item.tag for item in items if item.tag is not None and item.key in keys}):
+            of = [item.key for item in items if item.tag == tag and item.key in keys]
+            build.build_images(self._project, self._place.aws, self._out, tag=tag, keys=of)
+        return True
 
 
 def _unnamed(definition: Mapping[str, Any], named: frozenset[str]) -> dict[str, Any]:

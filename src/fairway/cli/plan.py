@@ -37,20 +37,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     from fairway.aws.survey import survey  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.cli.changed import narrow  # noqa: PLC0415
     from fairway.cli.where import Named, connect_to  # noqa: PLC0415
+    from fairway.deployment.pin import pin_images  # noqa: PLC0415
     from fairway.deployment.pipeline import check_release  # noqa: PLC0415
     from fairway.deployment.release import make_release, resolve_release  # noqa: PLC0415
     from fairway.planning.plan import plan  # noqa: PLC0415
     from fairway.project.load import load_project  # noqa: PLC0415
     from fairway.project.prices import load_prices  # noqa: PLC0415
 
-    choices = read_choices(arguments)
     project = load_project(Path.cwd(), arguments.env, is_needed=True)
+    choices = narrow(read_choices(arguments), arguments.changed_since, project)
+    if choices is None:
+        out.text(f"nothing that a service is made of has changed since {arguments.changed_since}")
+        return 0
     prices = load_prices(project.prices_path)
     release = make_release(project, choices)
     named = [Named(item.key, item.name) for item in release.services]
     place = connect_to(project.environment, named, project=project)
-    release = resolve_release(place.aws, release)
+    release = pin_images(place.aws, resolve_release(place.aws, release))
     check_release(place.observer, release)  # a plan that `deploy` would not begin is no plan
     families = [str(task.definition["family"]) for task in release.before]
     surroundings = survey(place.observer, [item.name for item in release.services], families)
@@ -103,7 +108,7 @@ def _keep(path: Path, place: Place, release: Release, surroundings: Surroundings
     sets = tuple(
         f"{service}{f'/{container}' if container else ''}:{name}" for service, container, name, _ in choices.sets
     )
-    wanted = Wanted(choices.services, choices.tag, choices.images, sets)
+    wanted = Wanted(choices.services, choices.tag, choices.tags, choices.images, sets)
     document = plan_document(
         release, surroundings, environment=place.environment.name, wanted=wanted, at=place.aws.now()
     )

@@ -34,12 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
-    from fairway.deployment.release import make_release  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.cli.changed import narrow  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.deployment.release import make_release  # noqa: PLC0415
     from fairway.deployment.render import rendered  # noqa: PLC0415
     from fairway.project.load import load_project  # noqa: PLC0415
 
-    choices = read_choices(arguments)
     project = load_project(Path.cwd(), arguments.env, is_needed=True)
+    choices = narrow(read_choices(arguments), arguments.changed_since, project)
+    if choices is None:
+        out.text(f"nothing that a service is made of has changed since {arguments.changed_since}")
+        return 0
     release = _resolved(project, make_release(project, choices))
     made = rendered(release, project.environment.cluster)
     if arguments.out is None:

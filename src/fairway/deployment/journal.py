@@ -51,6 +51,7 @@ class Journal:
     services: tuple[str, ...]
     """Keys, all of which are deployed by it."""
     tag: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
     images: tuple[tuple[str, str], ...] = ()
     sets: str = ""
     """Hash of what `--set` says."""
@@ -80,6 +81,7 @@ def write(journal: Journal) -> str:
         "environment": journal.environment,
         "services": list(journal.services),
         "tag": journal.tag,
+        "tags": [list(item) for item in journal.tags],
         "images": [list(item) for item in journal.images],
         "sets": journal.sets,
         "commit": journal.commit,
@@ -104,6 +106,7 @@ def read(text: str) -> Journal | None:
             environment=str(document["environment"]),
             services=tuple(document["services"]),
             tag=document.get("tag"),
+            tags=tuple((str(key), str(tag)) for key, tag in document.get("tags", ())),
             images=tuple((str(name), str(image)) for name, image in document.get("images", ())),
             sets=str(document.get("sets", "")),
             commit=document.get("commit"),
@@ -123,7 +126,10 @@ def check_resumed(journal: Journal, choices: Choices) -> None:
     Raises:
         UsageError: it is not.
     """
-    asked = {"--tag": (choices.tag, journal.tag), "--image": (choices.images or None, journal.images or None)}
+    asked = {
+        "--tag": (choices.tag or choices.tags or None, journal.tag or journal.tags or None),
+        "--image": (choices.images or None, journal.images or None),
+    }
     for option, (now, then) in asked.items():
         if now is not None and now != then:
             raise UsageError(

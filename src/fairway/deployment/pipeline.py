@@ -109,7 +109,8 @@ def begin_journal(
         began=context.observer.aws.now(),
         environment=project.environment.name,
         services=tuple(item.key for item in release.services),
-        tag=release.tag,
+        tag=choices.tag,
+        tags=choices.tags,
         images=choices.images,
         sets=hash_sets(choices.sets),
         commit=context.origin.commit,
@@ -226,7 +227,7 @@ class Pipeline:
 
     def _one_off(self, task: OneOff) -> bool:
         context = self._context
-        definition = register_once(context, task.key, task.definition)
+        definition = register_once(context, task.key, task.definition, version=task.tag)
         if context.is_resumed and definition.verdict == GOOD:
             return True
         context.guard()

@@ -16,7 +16,7 @@ from fairway.project.overlay import has_tag
 from fairway.project.text import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fairway.aws.session import Aws
     from fairway.project.model import Project, TaskSpec
@@ -31,10 +31,17 @@ class Choices:
     services: tuple[str, ...] = ()
     """Keys; none: all of the project."""
     tag: str | None = None
+    """Of whatever has no tag of its own."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """(service or one-off task, its tag)."""
     images: tuple[tuple[str, str], ...] = ()
     """(container or empty, image)."""
     sets: tuple[tuple[str, str | None, str, str], ...] = ()
     """(service, container or None, variable, value)."""
+
+    def tag_of(self, key: str) -> str | None:
+        """The tag of a service or one-off task."""
+        return dict(self.tags).get(key, self.tag)
 
 
 def make_release(project: Project, choices: Choices) -> Release:
@@ -44,7 +51,7 @@ def make_release(project: Project, choices: Choices) -> Release:
         UsageError: an unknown service or container, a missing tag, a definition that AWS would refuse, another controller
             than ECS; nothing was changed.
     """
-    keys = list(choices.services) or list(project.services)
+    keys = _keys(project, choices)
     for key in (*keys, *(item[0] for item in choices.sets)):
         if key not in project.services:
             raise UsageError(f"there is no service {key!r} in fairway.toml", hint=did_you_mean(key, project.services))
@@ -58,7 +65,8 @@ def make_release(project: Project, choices: Choices) -> Release:
     for key in dict.fromkeys(keys):
         spec = project.services[key]
         sets = {(container, variable): value for service, container, variable, value in choices.sets if service == key}
-        definition = render_definition(spec, tag=choices.tag, images=images, sets=sets)
+        tag = choices.tag_of(key)
+        definition = render_definition(spec, tag=tag, images=images, sets=sets)
         services.append(
             ServiceRelease(
                 key,
@@ -68,21 +76,65 @@ def make_release(project: Project, choices: Choices) -> Release:
                 spec.service if spec.manage == SERVICE else None,
                 spec.service_path,
                 spec.after,
+                version=tag or _version_of(images),
+                tag=tag,
             )
         )
     tasks = [task for task in project.tasks.values() if set(task.before) & set(keys)]
-    images_alone = bool(images) and choices.tag is None
+    images_alone = bool(images) and choices.tag is None and not choices.tags
     release = Release(
         tuple(services),
-        () if images_alone else tuple(_one_off(task, choices.tag) for task in tasks),
+        () if images_alone else tuple(_one_off(task, _tag_of_task(task, choices, keys)) for task in tasks),
         roll_back_all=project.on_failure != "keep",
-        version=choices.tag or _version_of(images),
-        tag=choices.tag,
+        version=_version({item.key: item.version for item in services}),
         images=frozenset(images.values()),
         left_out=tuple(task.key for task in tasks) if images_alone else (),
     )
     _check_definitions(release)
     return release
+
+
+def _keys(project: Project, choices: Choices) -> list[str]:
+    """The services that are meant: those that are named; else those that a tag names, when no tag is for all; else all.
+
+    Raises:
+        UsageError: a tag names what is not deployed.
+    """
+    known = [*project.services, *project.tasks]
+    for key, tag in choices.tags:
+        if key not in known:
+            raise UsageError(f"--tag {key}={tag}: fairway.toml has no {key!r}", hint=did_you_mean(key, known))
+    tagged = [key for key, _ in choices.tags if key in project.services]
+    keys = list(choices.services) or (tagged if tagged and choices.tag is None else list(project.services))
+    for key in tagged:
+        if key not in keys:
+            raise UsageError(f"--tag names {key}, which is not deployed now", hint=f"add it: fairway deploy {key} …")
+    return keys
+
+
+def _tag_of_task(task: TaskSpec, choices: Choices, keys: Sequence[str]) -> str | None:
+    """The tag of a one-off task: its own, the one for all, or that of the services that it runs before.
+
+    Raises:
+        UsageError: those differ.
+    """
+    own = choices.tag_of(task.key)
+    if own is not None:
+        return own
+    tags = {tag for key, tag in choices.tags if key in task.before and key in keys}
+    if len(tags) > 1:
+        raise UsageError(
+            f"which tag is for {task.key}? The services that it runs before have {', '.join(sorted(tags))}",
+            hint=f"add --tag {task.key}=T",
+        )
+    return next(iter(tags), None)
+
+
+def _version(versions: Mapping[str, str | None]) -> str | None:
+    """One word for a release whose parts have these versions. Pure."""
+    if len(set(versions.values())) == 1:
+        return next(iter(versions.values()))
+    return ", ".join(f"{key}={version}" for key, version in versions.items() if version) or None
 
 
 def _check_definitions(release: Release) -> None:
@@ -101,7 +153,7 @@ def _check_definitions(release: Release) -> None:
 def _one_off(task: TaskSpec, tag: str | None) -> OneOff:
     tagged = any(has_tag(str(c.get("image", ""))) for c in task.definition["containerDefinitions"])
     definition = render_definition(task, tag=tag if tagged else None)
-    return OneOff(task.key, definition, task.definition_path, task.run, task.run_path)
+    return OneOff(task.key, definition, task.definition_path, task.run, task.run_path, tag=tag)
 
 
 def _version_of(images: Mapping[str, str]) -> str | None:

@@ -5,7 +5,7 @@ One loop drives every service that goes on, so that AWS is asked for all of them
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fairway.deployment.follow import Followed, Watcher
@@ -17,7 +17,7 @@ from fairway.deployment.register import register, with_tags
 from fairway.deployment.resume import find_deployment, find_registered
 from fairway.deployment.update import Started, create, stop_deployment, update
 from fairway.errors import DeploymentHeld, DeploymentSuperseded, FairwayError
-from fairway.observed import BAD, GOOD, SETTINGS_TAG, SUCCESSFUL
+from fairway.observed import BAD, DIGEST_TAG, GOOD, SETTINGS_TAG, SUCCESSFUL
 from fairway.planning.hashes import settings_hash
 
 if TYPE_CHECKING:
@@ -97,8 +97,10 @@ class Services:
 
     def _register(self, item: ServiceRelease) -> TaskDefinition:
         # by which a plan tells a change of the file from one that was made by hand
-        settings = {SETTINGS_TAG: settings_hash(item.definition, item.service)}
-        return register_once(self._context, item.name, with_tags(item.definition, settings))
+        tags = {SETTINGS_TAG: settings_hash(item.definition, item.service)}
+        if item.digest is not None:
+            tags[DIGEST_TAG] = item.digest
+        return register_once(self._context, item.name, with_tags(item.definition, tags), version=item.version)
 
     # -- deploying ---------------------------------------------------------------------------------------------------
 
@@ -336,7 +338,9 @@ class Services:
         )
 
 
-def register_once(context: Context, name: str, document: Mapping[str, object]) -> TaskDefinition:
+def register_once(
+    context: Context, name: str, document: Mapping[str, object], *, version: str | None
+) -> TaskDefinition:
     """Register a revision for this run, if it has not done so already."""
     family = str(document["family"])
     if context.is_resumed:
@@ -344,14 +348,14 @@ def register_once(context: Context, name: str, document: Mapping[str, object]) -
         if found is not None:
             return found
     context.guard()
-    definition = register(context.observer.aws, document, context.origin)
+    definition = register(context.observer.aws, document, replace(context.origin, version=version))
     images = {container["name"]: container["image"] for container in definition.containers}
     context.tell(
         "registered",
         name,
         f"registered {definition.label()}",
         task_definition=definition.arn,
-        version=context.origin.version,
+        version=version,
         images=images,
     )
     return definition

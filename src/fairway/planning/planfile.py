@@ -28,6 +28,7 @@ class Wanted:
 
     services: tuple[str, ...]
     tag: str | None
+    tags: tuple[tuple[str, str], ...]
     images: tuple[tuple[str, str], ...]
     sets: tuple[str, ...]
     """`service/container:VARIABLE` of each --set: the values are not kept."""
@@ -47,6 +48,7 @@ def plan_document(
         "cluster": surroundings.cluster,
         "services_given": list(wanted.services),
         "tag": wanted.tag,
+        "tags": [list(pair) for pair in wanted.tags],
         "images": [list(pair) for pair in wanted.images],
         "sets": list(wanted.sets),
         **_contents(release, surroundings),
@@ -91,6 +93,7 @@ def wanted_of(document: Mapping[str, Any]) -> Wanted:
     return Wanted(
         services=tuple(document.get("services_given", ())),
         tag=document.get("tag"),
+        tags=tuple((str(key), str(tag)) for key, tag in document.get("tags", ())),
         images=tuple((str(container), str(image)) for container, image in document.get("images", ())),
         sets=tuple(document.get("sets", ())),
     )

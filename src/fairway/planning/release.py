@@ -23,6 +23,12 @@ class ServiceRelease:
     """What CreateService takes; None: only its revisions change."""
     service_path: Path | None = None
     after: tuple[str, ...] = ()
+    version: str | None = None
+    """What the team calls it: its tag, or that of the image it was given."""
+    tag: str | None = None
+    """What was put in for `{{ tag }}`."""
+    digest: str | None = None
+    """Of the first image that was pinned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class OneOff:
     definition_path: Path
     run: Mapping[str, Any] | None = None
     run_path: Path | None = None
+    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +51,7 @@ class Release:
     before: tuple[OneOff, ...] = ()
     roll_back_all: bool = True
     version: str | None = None
-    tag: str | None = None
-    """What was put in for `{{ tag }}`."""
+    """Of all of it: `v2`, or `api=v2, worker=v7` where they differ."""
     images: frozenset[str] = frozenset()
     """Given by name on the command line: deployed as they are, never built."""
     left_out: tuple[str, ...] = ()

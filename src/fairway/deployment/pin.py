@@ -1,0 +1,43 @@
+"""Pins images by digest, so that a tag which is moved later moves nothing that was deployed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fairway.aws.images import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fairway.aws.session import Aws
+    from fairway.planning.release import Release
+
+
+def pin_images(aws: Aws, release: Release) -> Release:
+    """The release with each image of ECR as `repository@sha256:…`, where ECR has it and may be asked.
+
+    An image that is not there (yet) keeps its tag: whoever checks, or ECS, says so. Source: ECS API Reference,
+    ContainerDefinition `image`: "registry/repository@digest".
+    """
+    known: dict[str, str | None] = {}
+
+    def pin(document: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+        containers, first = [], None
+        for container in document["containerDefinitions"]:
+            image = str(container.get("image", ""))
+            if image not in known:
+                known[image] = digest_of(aws, image)
+            digest = known[image]
+            first = first or digest
+            name = image.partition("@")[0]
+            bare = name.rpartition(":")[0] if ":" in name.rsplit("/", 1)[-1] else name
+            containers.append(container if digest is None else {**container, "image": f"{bare}@{digest}"})
+        return {**document, "containerDefinitions": containers}, first
+
+    services = []
+    for item in release.services:
+        definition, digest = pin(item.definition)
+        services.append(replace(item, definition=definition, digest=digest))
+    before = tuple(replace(task, definition=pin(task.definition)[0]) for task in release.before)
+    return replace(release, services=tuple(services), before=before)
