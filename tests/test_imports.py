@@ -21,6 +21,8 @@ HEAVY = {"boto3", "botocore", "moto", "uvicorn", "sqlite3", "rich"}
         "fairway.project.load",
         "fairway.planning.plan",
         "fairway.planning.project_cost",
+        "fairway.lint.project",
+        "fairway.lint.reading",
         "fairway.cli.main",
     ],
 )

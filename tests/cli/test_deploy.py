@@ -250,3 +250,17 @@ def test_another_environment_asks_first(project, fairway, monkeypatch):
     code, _, err = fairway("deploy", "api", "--tag", "v1", "--env", "production", "--yes")
     assert code == 2
     assert "AWS_ENDPOINT_URL is set, but the environment production is on AWS itself" in err
+
+
+def test_a_project_with_errors_is_refused_before_anything_changes(project, fairway, ecs):
+    definition = project.read("api.task.json")
+    project.write("api.task.json", {**definition, "memory": "4096"})
+    code, out, err = fairway("deploy", "--tag", "v1", "--yes")
+    assert code == 2, out + err
+    assert "lint finds 1 error in local, and nothing was changed" in err
+    assert "deploy/api.task.json:8: fargate-size: Fargate has no memory 4096 for cpu 256" in err
+    assert "with cpu 256: 512, 1024, 2048" in err
+    assert ecs.list_task_definitions(familyPrefix=f"{project.cluster}-worker")["taskDefinitionArns"] == []
+    with (project.root / "fairway.toml").open("a") as file:
+        file.write('\n[lint]\nignore = [{ code = "fargate-size", reason = "the local engine takes it" }]\n')
+    assert "lint finds" not in fairway("deploy", "--tag", "v1", "--yes", "--timeout", "1s")[2]

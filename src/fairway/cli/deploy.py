@@ -215,6 +215,7 @@ class _Deploying:
         from fairway.cli.ci import ci_address  # noqa: PLC0415 - only what a verb needs is imported
         from fairway.cli.commit import commit_of  # noqa: PLC0415
         from fairway.cli.confirm import confirm  # noqa: PLC0415
+        from fairway.cli.linted import refuse_errors  # noqa: PLC0415
         from fairway.deployment.pin import pin_images  # noqa: PLC0415
         from fairway.deployment.pipeline import begin_journal, check_release  # noqa: PLC0415
         from fairway.deployment.register import Origin, run_id  # noqa: PLC0415
@@ -238,6 +239,8 @@ class _Deploying:
             one_way=one_way,
             skipped=tuple(self._selection.skipped),
         )
+        if Step.LINT in self._selection:
+            refuse_errors(self._project)
         lines = self._intended(release, living, one_way)
         if not environment.is_local and not confirm(
             out, lines, f"Deploy to {environment.name} (account {environment.account})?", yes=self._arguments.yes

@@ -60,6 +60,7 @@ VERBS: Final = {
     "plan": Verb("fairway.cli.plan", "what a deployment would change, restart and cost; changes nothing"),
     "cost": Verb("fairway.cli.cost", "what the project's services cost a month, by the table of prices"),
     "render": Verb("fairway.cli.render", "the definitions as the AWS CLI takes them"),
+    "lint": Verb("fairway.cli.lint", "look for what ECS would refuse, or take otherwise than it reads; offline"),
     "deploy": Verb("fairway.cli.deploy", "deploy services and follow the deployment to its end"),
     "status": Verb("fairway.cli.status", "what runs, what is wrong first"),
     "watch": Verb("fairway.cli.watch", "follow a deployment that is under way, whoever started it"),

@@ -27,7 +27,7 @@ READ_ONLY: Final = (
     "deregisteredAt",
 )
 """Members of DescribeTaskDefinition's answer that RegisterTaskDefinition refuses."""
-_TASK_TYPES: Final[dict[str, tuple[type, ...]]] = {
+TASK_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "family": (str,),
     "cpu": (str,),
     "memory": (str,),
@@ -37,7 +37,7 @@ _TASK_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "executionRoleArn": (str,),
     "taskRoleArn": (str,),
 }
-_CONTAINER_TYPES: Final[dict[str, tuple[type, ...]]] = {
+CONTAINER_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "name": (str,),
     "image": (str,),
     "cpu": (int,),
@@ -51,7 +51,7 @@ _CONTAINER_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "logConfiguration": (dict,),
     "user": (str,),
 }
-_SERVICE_TYPES: Final[dict[str, tuple[type, ...]]] = {
+SERVICE_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "serviceName": (str,),
     "desiredCount": (int,),
     "launchType": (str,),
@@ -61,7 +61,13 @@ _SERVICE_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "healthCheckGracePeriodSeconds": (int,),
     "tags": (list,),
 }
-_NAMES: Final = {str: "a string", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
+TYPE_NAMES: Final[dict[type, str]] = {
+    str: "a string",
+    int: "a whole number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -81,6 +87,8 @@ def read_json(path: Path) -> dict[str, Any]:
             f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}",
             hint="look there and at the end of the line before: JSON has no comments, and no comma after the last member",
         ) from None
+    except RecursionError:
+        raise UsageError(f"{path}:1: nested too deeply", hint="no document of AWS is: mend what wrote it") from None
     if not isinstance(document, dict):
         raise UsageError(
             f"{path}:1: an object is expected, as the AWS CLI's --cli-input-json takes it", hint="put it in { }"
@@ -107,7 +115,7 @@ def check_task_definition(document: dict[str, Any], path: Path) -> None:
             + ("it" if len(pasted) == 1 else "them")
             + ": register-task-definition refuses read-only members",
         )
-    _check_types(document, _TASK_TYPES, path)
+    _check_types(document, TASK_TYPES, path)
     if "family" not in document:
         raise UsageError(f"{path}:1: family is missing", hint='add "family": "NAME"')
     containers = document.get("containerDefinitions")
@@ -121,7 +129,7 @@ def check_task_definition(document: dict[str, Any], path: Path) -> None:
                 f"{place(path, 'containerDefinitions')}: each container is an object with a name",
                 hint='such as {"name": "app", "image": "REPOSITORY:{{ tag }}"}',
             )
-        _check_types(container, _CONTAINER_TYPES, path, "containerDefinitions", container["name"])
+        _check_types(container, CONTAINER_TYPES, path, "containerDefinitions", container["name"])
 
 
 def check_service(document: dict[str, Any], definition: dict[str, Any], path: Path) -> None:
@@ -135,7 +143,7 @@ def check_service(document: dict[str, Any], definition: dict[str, Any], path: Pa
             f"{place(path, 'services')}: this is the answer of describe-services",
             hint="keep what create-service takes: aws ecs create-service --generate-cli-skeleton",
         )
-    _check_types(document, _SERVICE_TYPES, path)
+    _check_types(document, SERVICE_TYPES, path)
     names = [container["name"] for container in definition["containerDefinitions"]]
     for balancer in document.get("loadBalancers", ()):
         name = balancer.get("containerName")
@@ -156,5 +164,5 @@ def _check_types(document: dict[str, Any], types: dict[str, tuple[type, ...]], p
         if not right:
             raise UsageError(
                 f"{place(path, *keys, name)}: {'.'.join((*keys, name))} is {shown(value, name)[:60]}",
-                hint=f"{name} is {_NAMES[allowed[0]]} in AWS's API",
+                hint=f"{name} is {TYPE_NAMES[allowed[0]]} in AWS's API",
             )

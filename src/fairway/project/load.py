@@ -19,6 +19,9 @@ from fairway.project.model import (
 )
 from fairway.project.overlay import has_tag, merge, put_tag, substitute
 from fairway.project.read_checks import CHECK_KEYS, ChecksReader, check_url, with_tasks
+from fairway.project.tables import check_keys as _check_keys
+from fairway.project.tables import check_lint
+from fairway.project.tables import table_of as _table
 from fairway.project.text import did_you_mean, line_of, place
 from fairway.project.toml_file import read_toml
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE: Final = "fairway.toml"
+ENVIRONMENTS: Final = "deploy/environments"
+"""The folder of the environments, from the project file's."""
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4566"
 _PROJECT_KEYS: Final = {"name", "default_environment", "cluster", "balancer", "on_failure", "reports", "webhook"} | {
     "manage",
@@ -85,7 +90,8 @@ def load_project(
     """
     path = find_project_file(start, is_needed=is_needed)
     document = read_toml(path)
-    _check_keys(document, {"project", "services", "tasks"}, path)
+    _check_keys(document, {"project", "services", "tasks", "lint"}, path)
+    check_lint(document, path)
     head = _head(document, path)
     chosen = _choose(head, environment, path)
     overlay, overlay_path = _read_environment(path, chosen)
@@ -179,7 +185,8 @@ class _Loader:
         if name is None:
             return None
         path = self._root / name
-        document = merge(read_json(path), self._overlay.get("definitions", {}).get(kind, {}))
+        overrides = _table(_table(self._overlay, "definitions", self._overlay_path), kind, self._overlay_path)
+        document = self._merged(read_json(path), overrides, kind)
         filled: dict[str, Any] = substitute(document, self._values, (path, self._overlay_path))
         return filled
 
@@ -190,7 +197,7 @@ class _Loader:
         service = service_path = None
         if "service" in table:
             service_path = self._root / str(table["service"])
-            document = merge(read_json(service_path), overrides.get("service", {}))
+            document = self._merged(read_json(service_path), overrides.get("service", {}), key)
             service = substitute(document, self._values, (service_path, self._overlay_path))
             check_service(service, definition, service_path)
         checks = self._checks(key, table)
@@ -257,9 +264,19 @@ class _Loader:
         )
 
     def _overrides(self, kind: str, key: str) -> Mapping[str, Any]:
-        table: Mapping[str, Any] = self._overlay.get(kind, {}).get(key, {}).get("overrides", {})
+        path = self._overlay_path
+        table = _table(_table(_table(self._overlay, kind, path), key, path), "overrides", path)
         _check_keys(table, _OVERRIDES, self._overlay_path, kind, key, "overrides")
         return table
+
+    def _merged(self, document: dict[str, Any], overrides: Any, key: str) -> dict[str, Any]:
+        if not isinstance(overrides, dict):
+            raise UsageError(f"{place(self._overlay_path, key)}: overrides of {key} must be tables")
+        try:
+            merged: dict[str, Any] = merge(document, overrides)
+        except UsageError as error:
+            raise UsageError(f"{place(self._overlay_path, key)}: {error.message}", hint=error.hint) from None
+        return merged
 
     def _definition(
         self, table: Mapping[str, Any], overrides: Mapping[str, Any], kind: str, key: str
@@ -272,7 +289,7 @@ class _Loader:
         path = self._root / str(table["definition"])
         document = read_json(path)
         check_task_definition(document, path)
-        merged = merge(document, overrides.get("definition", {}))
+        merged = self._merged(document, overrides.get("definition", {}), key)
         filled: dict[str, Any] = substitute(merged, self._values, (path, self._overlay_path))
         check_task_definition(filled, path)
         return filled, path
@@ -362,7 +379,7 @@ def default_container(spec: ServiceSpec | TaskSpec, names: list[str], tagged: li
 
 
 def _read_environment(path: Path, name: str) -> tuple[dict[str, Any], Path]:
-    folder = path.parent / "deploy" / "environments"
+    folder = path.parent / ENVIRONMENTS
     file = folder / f"{name}.toml"
     if not file.is_file():
         known = [entry.stem for entry in folder.glob("*.toml")]
@@ -392,22 +409,6 @@ def _environment(name: str, overlay: Mapping[str, Any], path: Path) -> Environme
             )
     url = check_url(overlay["url"], path, "url") if "url" in overlay else None
     return Environment(name, overlay["cluster"], overlay["region"], account, endpoint, url)
-
-
-def _check_keys(table: Mapping[str, Any], known: set[str], path: Path, *keys: str) -> None:
-    if not isinstance(table, dict):
-        raise UsageError(f"{place(path, *keys)}: {'.'.join(keys)} must be a table")
-    for key in table:
-        if key not in known:
-            where = ".".join((*keys, key))
-            raise UsageError(f"{place(path, *keys, key)}: unknown key {where}", hint=did_you_mean(key, known))
-
-
-def _table(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Any]:
-    table = document.get(key, {})
-    if not isinstance(table, dict):
-        raise UsageError(f"{place(path, key)}: {key} must be a table")
-    return table
 
 
 def _tables(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Any]:

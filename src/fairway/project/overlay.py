@@ -15,13 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_BY_NAME: Final = frozenset({"containerDefinitions", "environment", "secrets"})
+BY_NAME: Final = frozenset({"containerDefinitions", "environment", "secrets"})
+"""Lists whose items merge by their name."""
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TAG: Final = re.compile(r"\{\{\s*tag\s*\}\}")
 
 
 def merge(base: Any, over: Any, key: str = "") -> Any:
-    """`over` merged over `base`; neither is changed. A value of null in `over` takes the key away."""
+    """`over` merged over `base`; neither is changed. A value of null in `over` takes the key away.
+
+    Raises:
+        UsageError: an item of a list that merges by name has none.
+    """
     if isinstance(base, dict) and isinstance(over, dict):
         merged = dict(base)
         for name, value in over.items():
@@ -30,12 +35,17 @@ def merge(base: Any, over: Any, key: str = "") -> Any:
             else:
                 merged[name] = merge(base[name], value, name) if name in base else value
         return merged
-    if key in _BY_NAME and isinstance(base, list) and isinstance(over, list):
-        return _merge_by_name(base, over)
+    if key in BY_NAME and isinstance(base, list) and isinstance(over, list):
+        return _merge_by_name(base, over, key)
     return over
 
 
-def _merge_by_name(base: list[Any], over: list[Any]) -> list[Any]:
+def _merge_by_name(base: list[Any], over: list[Any], key: str) -> list[Any]:
+    for item in (*base, *over):
+        if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+            raise UsageError(
+                f"{key}: an item has no name, by which it could be merged", hint='give each one its "name"'
+            )
     merged = {item["name"]: item for item in base}
     for item in over:
         name = item["name"]

@@ -29,6 +29,8 @@ def read_toml(path: Path, *, parse_float: Callable[[str], Any] = float) -> dict[
         raise unreadable(path, error) from None
     except tomllib.TOMLDecodeError as error:
         raise _not_toml(path, error) from None
+    except RecursionError:
+        raise UsageError(f"{path}:1: nested too deeply", hint="no project file is: mend what wrote it") from None
 
 
 def _not_toml(path: Path, error: tomllib.TOMLDecodeError) -> UsageError:
