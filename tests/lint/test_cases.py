@@ -50,6 +50,7 @@ def service(**members):
         pytest.param("wrong-type", [task(cpu=256)], id="cpu of a task as a number"),
         pytest.param("wrong-type", [task({"essential": "true"})], id="a boolean in quotes"),
         pytest.param("moving-tag", [task({"image": "localhost:5000/shop"})], id="a registry's port is no tag"),
+        pytest.param("moving-tag", [task({"image": "${REGISTRY}/shop:latest"})], id="latest behind a placeholder"),
         pytest.param("runs-as-root", [task({"user": "0:0"})], id="root by number"),
         pytest.param("stop-before-drained", [task({"environment": [{"name": "GRACEFUL_TIMEOUT", "value": "60"}], "stopTimeout": 60})], id="nothing to spare"),
         pytest.param("health-check-range", [task({"healthCheck": {"command": ["curl -f http://x"]}})], id="no CMD"),

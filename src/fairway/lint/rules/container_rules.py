@@ -173,9 +173,10 @@ def moving(image: str) -> str | None:
 
 def _image(container: Node) -> Iterator[Finding]:
     image = container["image"].text
-    if image is None or (container["image"].literal is None and ":" in image):
+    if image is None:
         return
-    why = moving(image) if container["image"].literal is not None else None
+    # where a placeholder may bring the tag, only a tag that is written counts
+    why = moving(image) if container["image"].literal is not None or image.endswith(":latest") else None
     if why is not None:
         yield container["image"].find(MOVING_TAG, f"container {container['name'].text}: {image}: {why}")
 
