@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fairway.deployment.lock import Holding
     from fairway.deployment.pipeline import Options, Pipeline
     from fairway.deployment.register import Origin
-    from fairway.deployment.release import Choices, OneOff, Release, ServiceRelease
+    from fairway.deployment.release import Choices, OneOff, Release, ScheduledRelease, ServiceRelease
     from fairway.deployment.steps import Selection
     from fairway.observed import Service
     from fairway.project.model import Project
@@ -393,10 +393,15 @@ class _Deploying:
             return False
         from fairway.aws.images import missing_images  # noqa: PLC0415 - only what a verb needs is imported
 
-        items: list[ServiceRelease | OneOff] = [*release.services, *release.before]
+        items: list[ServiceRelease | OneOff | ScheduledRelease] = [
+            *release.services,
+            *release.before,
+            *release.scheduled,
+        ]
         wanted = {item.key: _unnamed(item.definition, release.images) for item in items if item.tag is not None}
         sources = {key: spec.image for key, spec in self._project.services.items()}
         sources |= {key: spec.image for key, spec in self._project.tasks.items()}
+        sources |= {key: spec.image for key, spec in self._project.scheduled.items()}
         missing = missing_images(self._place.aws, wanted)
         keys = [key for key in missing if sources[key] is not None]
         if not keys:

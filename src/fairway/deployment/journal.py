@@ -60,6 +60,8 @@ class Journal:
     """Those that are done; in their order."""
     before: Mapping[str, str] = field(default_factory=dict)
     """By key: `family:revision` that served before; a service that is created has none."""
+    scheduled_before: Mapping[str, str] = field(default_factory=dict)
+    """By key of a scheduled task: the ARN of the task definition that was started before."""
     one_way: tuple[str, ...] = ()
     """Migrations of this run that cannot be undone."""
     state: State = State.GOING
@@ -87,6 +89,7 @@ def write(journal: Journal) -> str:
         "commit": journal.commit,
         "steps": list(journal.steps),
         "before": dict(journal.before),
+        "scheduled_before": dict(journal.scheduled_before),
         "one_way": list(journal.one_way),
         "state": str(journal.state),
         "since": None if journal.since is None else journal.since.isoformat(),
@@ -112,6 +115,7 @@ def read(text: str) -> Journal | None:
             commit=document.get("commit"),
             steps=tuple(document.get("steps", ())),
             before=dict(document.get("before", {})),
+            scheduled_before=dict(document.get("scheduled_before", {})),
             one_way=tuple(document.get("one_way", ())),
             state=State(document.get("state", State.GOING)),
             since=None if since is None else datetime.fromisoformat(since),

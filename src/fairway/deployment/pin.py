@@ -40,4 +40,5 @@ def pin_images(aws: Aws, release: Release) -> Release:
         definition, digest = pin(item.definition)
         services.append(replace(item, definition=definition, digest=digest))
     before = tuple(replace(task, definition=pin(task.definition)[0]) for task in release.before)
-    return replace(release, services=tuple(services), before=before)
+    scheduled = tuple(replace(item, definition=pin(item.definition)[0]) for item in release.scheduled)
+    return replace(release, services=tuple(services), before=before, scheduled=scheduled)

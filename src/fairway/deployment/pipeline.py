@@ -18,6 +18,7 @@ from fairway.deployment.monitor import monitor
 from fairway.deployment.one_off import OneOffResult, run_one_off
 from fairway.deployment.order import check_order
 from fairway.deployment.outcome import EXIT_CODES, Ending, overall
+from fairway.deployment.scheduled import Scheduled, started_before
 from fairway.deployment.services import Services, ServicesResult, register_once
 from fairway.deployment.steps import Selection, Step
 from fairway.deployment.subject import Finding, Health, Subject
@@ -102,7 +103,11 @@ def begin_journal(
     options: Options,
     living: Mapping[str, Service],
 ) -> Journal:
-    """The journal of a run that begins now. Pure."""
+    """The journal of a run that begins now.
+
+    Raises:
+        UsageError: a rule or schedule that starts a task of the release does not exist.
+    """
     return Journal(
         run=context.origin.run,
         by=context.origin.by,
@@ -120,6 +125,7 @@ def begin_journal(
             for item in release.services
             if item.name in living
         },
+        scheduled_before=started_before(context.observer.aws, release.scheduled),
         one_way=options.one_way,
     )
 
@@ -149,6 +155,7 @@ class Pipeline:
             held=bool(journal.one_way),
             rolls_back_over_time=options.rolls_back_over_time,
         )
+        self._scheduled = Scheduled(context, release.scheduled, journal.scheduled_before)
         self.result = Result(services=self._services.result)
         """As far as the run has come."""
 
@@ -207,11 +214,14 @@ class Pipeline:
                     return
         if Step.REGISTER in selection:
             result.revisions = self._services.register()
+            for item in self._release.scheduled:
+                result.revisions[item.key] = register_once(self._context, item.key, item.definition, version=item.tag)
         if Step.SERVICES in selection:
             self._services.deploy(result.revisions)
             self._conclude()
             if result.exit_code != 0:
                 return
+            self._scheduled.move(result.revisions)
         if not ({Step.VERIFY, Step.MONITOR} & (selection.steps | selection.later)):
             self._all_good("deployed; neither verified nor watched")
             return
@@ -315,7 +325,10 @@ class Pipeline:
             for key in worst[Health.UNHEALTHY]:
                 if key not in self._services.result.followed:
                     self._services.result.kept[key] = "this run has not deployed it"
-            self._services.take_back(f"{step} found {', '.join(worst[Health.UNHEALTHY])} unhealthy")
+            why = f"{step} found {', '.join(worst[Health.UNHEALTHY])} unhealthy"
+            if not self._journal.one_way:
+                self._scheduled.take_back(why)
+            self._services.take_back(why)
             self._conclude(failed=True)
             return False
         if worst[Health.SUPERSEDED]:
@@ -329,6 +342,8 @@ class Pipeline:
     def _all_good(self, why: str) -> None:
         for item in self._services.result.followed.values():
             self._context.mark(item.target, GOOD, item.service, why=why)
+        for key, definition in self._scheduled.moved.items():
+            self._context.mark(definition, GOOD, key, why=why)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

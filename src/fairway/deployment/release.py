@@ -9,19 +9,19 @@ from fairway.aws.values import resolve_values
 from fairway.deployment.shapes import check_run_shape, check_service_shape, check_task_definition_shape
 from fairway.deployment.update import refuse_other_controllers
 from fairway.errors import UsageError
-from fairway.planning.release import OneOff, Release, ServiceRelease
-from fairway.project.load import render_definition
+from fairway.planning.release import OneOff, Release, ScheduledRelease, ServiceRelease
 from fairway.project.manage import SERVICE
 from fairway.project.overlay import has_tag
+from fairway.project.render import render_definition
 from fairway.project.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fairway.aws.session import Aws
-    from fairway.project.model import Project, TaskSpec
+    from fairway.project.model import Project, ScheduledSpec, TaskSpec
 
-__all__ = ["Choices", "OneOff", "Release", "ServiceRelease", "make_release", "resolve_release"]
+__all__ = ["Choices", "OneOff", "Release", "ScheduledRelease", "ServiceRelease", "make_release", "resolve_release"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,10 @@ def make_release(project: Project, choices: Choices) -> Release:
     images_alone = bool(images) and choices.tag is None and not choices.tags
     release = Release(
         tuple(services),
-        () if images_alone else tuple(_one_off(task, _tag_of_task(task, choices, keys)) for task in tasks),
+        ()
+        if images_alone
+        else tuple(_one_off(task, _tag_beside(task.key, task.before, choices, keys)) for task in tasks),
+        scheduled=() if images_alone else _scheduled(project, choices, keys),
         roll_back_all=project.on_failure != "keep",
         version=_version({item.key: item.version for item in services}),
         images=frozenset(images.values()),
@@ -100,7 +103,7 @@ def _keys(project: Project, choices: Choices) -> list[str]:
     Raises:
         UsageError: a tag names what is not deployed.
     """
-    known = [*project.services, *project.tasks]
+    known = [*project.services, *project.tasks, *project.scheduled]
     for key, tag in choices.tags:
         if key not in known:
             raise UsageError(f"--tag {key}={tag}: fairway.toml has no {key!r}", hint=did_you_mean(key, known))
@@ -112,20 +115,36 @@ def _keys(project: Project, choices: Choices) -> list[str]:
     return keys
 
 
-def _tag_of_task(task: TaskSpec, choices: Choices, keys: Sequence[str]) -> str | None:
-    """The tag of a one-off task: its own, the one for all, or that of the services that it runs before.
+def _scheduled(project: Project, choices: Choices, keys: Sequence[str]) -> tuple[ScheduledRelease, ...]:
+    """The scheduled tasks that are moved with these services."""
+    found = []
+    for spec in project.scheduled.values():
+        if spec.after and not set(spec.after) & set(keys):
+            continue
+        tag = _tag_beside(spec.key, spec.after or tuple(project.services), choices, keys) if _is_tagged(spec) else None
+        definition = render_definition(spec, tag=tag)
+        found.append(ScheduledRelease(spec.key, definition, spec.definition_path, spec.rule, spec.schedule, tag=tag))
+    return tuple(found)
+
+
+def _is_tagged(spec: TaskSpec | ScheduledSpec) -> bool:
+    return any(has_tag(str(container.get("image", ""))) for container in spec.definition["containerDefinitions"])
+
+
+def _tag_beside(key: str, services: Sequence[str], choices: Choices, keys: Sequence[str]) -> str | None:
+    """The tag of what is deployed beside services: its own, the one for all, or theirs.
 
     Raises:
         UsageError: those differ.
     """
-    own = choices.tag_of(task.key)
+    own = choices.tag_of(key)
     if own is not None:
         return own
-    tags = {tag for key, tag in choices.tags if key in task.before and key in keys}
+    tags = {tag for name, tag in choices.tags if name in services and name in keys}
     if len(tags) > 1:
         raise UsageError(
-            f"which tag is for {task.key}? The services that it runs before have {', '.join(sorted(tags))}",
-            hint=f"add --tag {task.key}=T",
+            f"which tag is for {key}? The services beside it have {', '.join(sorted(tags))}",
+            hint=f"add --tag {key}=T",
         )
     return next(iter(tags), None)
 
@@ -148,11 +167,12 @@ def _check_definitions(release: Release) -> None:
         check_task_definition_shape(task.definition, task.definition_path)
         if task.run is not None and task.run_path is not None:
             check_run_shape(task.run, task.run_path)
+    for scheduled in release.scheduled:
+        check_task_definition_shape(scheduled.definition, scheduled.definition_path)
 
 
 def _one_off(task: TaskSpec, tag: str | None) -> OneOff:
-    tagged = any(has_tag(str(c.get("image", ""))) for c in task.definition["containerDefinitions"])
-    definition = render_definition(task, tag=tag if tagged else None)
+    definition = render_definition(task, tag=tag if _is_tagged(task) else None)
     return OneOff(task.key, definition, task.definition_path, task.run, task.run_path, tag=tag)
 
 
@@ -186,4 +206,8 @@ def resolve_release(aws: Aws, release: Release) -> Release:
         )
         for item in release.before
     )
-    return replace(release, services=services, before=before)
+    scheduled = tuple(
+        replace(item, definition=resolve_values(aws, item.definition, item.definition_path))
+        for item in release.scheduled
+    )
+    return replace(release, services=services, before=before, scheduled=scheduled)

@@ -44,11 +44,27 @@ class OneOff:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduledRelease:
+    """A task that EventBridge starts by a schedule, with its new revision."""
+
+    key: str
+    definition: Mapping[str, Any]
+    definition_path: Path
+    rule: str | None = None
+    """`[BUS/]NAME` of an EventBridge rule."""
+    schedule: str | None = None
+    """`[GROUP/]NAME` of a schedule of EventBridge Scheduler."""
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """Everything that one run deploys."""
 
     services: tuple[ServiceRelease, ...]
     before: tuple[OneOff, ...] = ()
+    scheduled: tuple[ScheduledRelease, ...] = ()
+    """Moved to their new revisions after the services."""
     roll_back_all: bool = True
     version: str | None = None
     """Of all of it: `v2`, or `api=v2, worker=v7` where they differ."""

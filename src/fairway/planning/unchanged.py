@@ -38,4 +38,6 @@ def without_unchanged(release: Release, surroundings: Surroundings) -> tuple[Rel
     """
     same = tuple(item.key for item in release.services if is_unchanged(item, surroundings))
     left = tuple(item for item in release.services if item.key not in same)
-    return replace(release, services=left, before=release.before if left else ()), same
+    if not left:
+        return replace(release, services=(), before=(), scheduled=()), same
+    return replace(release, services=left), same

@@ -14,10 +14,11 @@ from fairway.project.model import (
     Environment,
     ImageSource,
     Project,
+    ScheduledSpec,
     ServiceSpec,
     TaskSpec,
 )
-from fairway.project.overlay import has_tag, merge, put_tag, substitute
+from fairway.project.overlay import merge, substitute
 from fairway.project.read_checks import CHECK_KEYS, ChecksReader, check_url, with_tasks
 from fairway.project.tables import check_keys as _check_keys
 from fairway.project.tables import check_lint
@@ -26,7 +27,7 @@ from fairway.project.text import did_you_mean, line_of, place
 from fairway.project.toml_file import read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 FILE: Final = "fairway.toml"
@@ -39,6 +40,7 @@ _PROJECT_KEYS: Final = {"name", "default_environment", "cluster", "balancer", "o
 }
 _SERVICE_KEYS: Final = {"definition", "service", "image", "after", "paths", "manage", *CHECK_KEYS}
 _TASK_KEYS: Final = {"definition", "image", "before", "after", "run", "one_way", "revisions"}
+_SCHEDULED_KEYS: Final = {"definition", "image", "rule", "schedule", "after"}
 _ENVIRONMENT_KEYS: Final = {
     "account",
     "region",
@@ -49,6 +51,7 @@ _ENVIRONMENT_KEYS: Final = {
     "variables",
     "services",
     "tasks",
+    "scheduled",
     "definitions",
 }
 _IMAGE_KEYS: Final = {"repository", "definition", "dockerfile"}
@@ -90,7 +93,7 @@ def load_project(
     """
     path = find_project_file(start, is_needed=is_needed)
     document = read_toml(path)
-    _check_keys(document, {"project", "services", "tasks", "lint"}, path)
+    _check_keys(document, {"project", "services", "tasks", "scheduled", "lint"}, path)
     check_lint(document, path)
     head = _head(document, path)
     chosen = _choose(head, environment, path)
@@ -100,8 +103,11 @@ def load_project(
     loader = _Loader(path, overlay, overlay_path, values, head)
     services = {key: loader.service(key, table) for key, table in _tables(document, "services", path).items()}
     tasks = {key: loader.task(key, table) for key, table in _tables(document, "tasks", path).items()}
+    scheduled = {key: loader.scheduled(key, table) for key, table in _tables(document, "scheduled", path).items()}
     _check_keys(_table(overlay, "services", overlay_path), set(services), overlay_path, "services")
     _check_references(services, tasks, path)
+    for spec in scheduled.values():
+        _check_names(spec.after, services, path, "scheduled", spec.key, "after")
     services = with_tasks(services, tasks, path)
     return Project(
         root=path.parent,
@@ -109,6 +115,7 @@ def load_project(
         environment=made,
         services=services,
         tasks=tasks,
+        scheduled=scheduled,
         cluster_definition=loader.optional(head.get("cluster"), "cluster"),
         balancer_definition=loader.optional(head.get("balancer"), "balancer") if made.is_local else None,
         on_failure=str(head.get("on_failure", "rollback-all")),
@@ -242,6 +249,29 @@ class _Loader:
             revisions=self._root / str(table["revisions"]) if "revisions" in table else None,
         )
 
+    def scheduled(self, key: str, table: Mapping[str, Any]) -> ScheduledSpec:
+        _check_keys(table, _SCHEDULED_KEYS, self._path, "scheduled", key)
+        definition, path = self._definition(table, self._overrides("scheduled", key), "scheduled", key)
+        rule, schedule = table.get("rule"), table.get("schedule")
+        if (rule is None) is (schedule is None):
+            raise UsageError(
+                f"{place(self._path, 'scheduled', key)}: scheduled.{key} names {'both' if rule else 'neither'} a rule and a schedule",
+                hint='rule = "[BUS/]NAME" of EventBridge, or schedule = "[GROUP/]NAME" of EventBridge Scheduler',
+            )
+        names = {
+            name: None if value is None else str(value) for name, value in (("rule", rule), ("schedule", schedule))
+        }
+        filled: Any = substitute(names, self._values, (self._path, self._overlay_path))
+        return ScheduledSpec(
+            key=key,
+            definition=definition,
+            definition_path=path,
+            rule=filled["rule"],
+            schedule=filled["schedule"],
+            image=self._image(table, "scheduled", key),
+            after=tuple(table.get("after", ())),
+        )
+
     def _one_way(self, table: Mapping[str, Any], key: str) -> bool | str:
         value = table.get("one_way", "auto")
         if isinstance(value, bool):
@@ -308,76 +338,6 @@ class _Loader:
         )
 
 
-def render_definition(
-    spec: ServiceSpec | TaskSpec,
-    *,
-    tag: str | None,
-    images: Mapping[str, str] | None = None,
-    sets: Mapping[tuple[str | None, str], str] | None = None,
-) -> dict[str, Any]:
-    """What RegisterTaskDefinition takes: tag put in, images and variables replaced.
-
-    `images`: container (or "" for the default container) -> image. `sets`: (container or None, variable) -> value.
-
-    Raises:
-        UsageError: `tag` is given and no image has `{{ tag }}`, or it is missing; a container does not exist.
-    """
-    path, document = spec.definition_path, dict(spec.definition)
-    containers = [dict(container) for container in document["containerDefinitions"]]
-    document["containerDefinitions"] = containers
-    tagged = [container["name"] for container in containers if has_tag(str(container.get("image", "")))]
-    for name, image in (images or {}).items():
-        _container(spec, containers, name or None, tagged)["image"] = image
-    still_tagged = [c["name"] for c in containers if has_tag(str(c.get("image", "")))]
-    if tag is None and still_tagged:
-        raise UsageError(
-            f"{place(path, 'image')}: the image of {', '.join(still_tagged)} needs a tag", hint="add --tag TAG"
-        )
-    if tag is not None and not tagged:
-        raise UsageError(
-            f"{place(path, 'image')}: no image of {spec.family} has {{{{ tag }}}}, so --tag {tag} changes nothing",
-            hint='write the image as "REPOSITORY:{{ tag }}", or use --image',
-        )
-    for (target, variable), value in (sets or {}).items():
-        container = _container(spec, containers, target, tagged)
-        variables = {item["name"]: item for item in container.get("environment", ())}
-        variables[variable] = {"name": variable, "value": value}
-        container["environment"] = list(variables.values())
-    rendered: dict[str, Any] = document if tag is None else put_tag(document, tag)
-    return rendered
-
-
-def _container(
-    spec: ServiceSpec | TaskSpec, containers: list[dict[str, Any]], name: str | None, tagged: list[str]
-) -> dict[str, Any]:
-    names = [container["name"] for container in containers]
-    if name is None:
-        name = default_container(spec, names, tagged)
-    for container in containers:
-        if container["name"] == name:
-            return container
-    raise UsageError(
-        f"{spec.key} has no container {name!r}", hint=f"{did_you_mean(name, names)} ({spec.definition_path})"
-    )
-
-
-def default_container(spec: ServiceSpec | TaskSpec, names: list[str], tagged: list[str]) -> str:
-    """The container behind the target group, else the only one with `{{ tag }}`, else the only one.
-
-    Raises:
-        UsageError: it cannot be told.
-    """
-    service = spec.service if isinstance(spec, ServiceSpec) else None
-    behind = {balancer["containerName"] for balancer in (service or {}).get("loadBalancers", ())}
-    for candidates in (sorted(behind), tagged, names):
-        if len(candidates) == 1:
-            return candidates[0]
-    raise UsageError(f"{spec.key}: which container is meant?", hint=f"name it: one of {', '.join(names)}")
-
-
-# -- environments -----------------------------------------------------------------------------------------------------
-
-
 def _read_environment(path: Path, name: str) -> tuple[dict[str, Any], Path]:
     folder = path.parent / ENVIRONMENTS
     file = folder / f"{name}.toml"
@@ -423,17 +383,14 @@ def _strings(table: Any, path: Path) -> dict[str, str]:
 
 def _check_references(services: Mapping[str, ServiceSpec], tasks: Mapping[str, TaskSpec], path: Path) -> None:
     for spec in services.values():
-        for name in spec.after:
-            if name not in services:
-                raise UsageError(
-                    f"{place(path, 'services', spec.key, 'after')}: after names no service: {name!r}",
-                    hint=did_you_mean(name, services),
-                )
+        _check_names(spec.after, services, path, "services", spec.key, "after")
     for task in tasks.values():
-        for word, names in (("before", task.before), ("after", task.after)):
-            for name in names:
-                if name not in services:
-                    raise UsageError(
-                        f"{place(path, 'tasks', task.key, word)}: {word} names no service: {name!r}",
-                        hint=did_you_mean(name, services),
-                    )
+        _check_names(task.before, services, path, "tasks", task.key, "before")
+
+
+def _check_names(names: Iterable[str], services: Mapping[str, ServiceSpec], path: Path, *keys: str) -> None:
+    for name in names:
+        if name not in services:
+            raise UsageError(
+                f"{place(path, *keys)}: {keys[-1]} names no service: {name!r}", hint=did_you_mean(name, services)
+            )

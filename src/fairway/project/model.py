@@ -103,6 +103,26 @@ class TaskSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduledSpec:
+    """A task that EventBridge starts by a schedule."""
+
+    key: str
+    definition: Mapping[str, Any]
+    definition_path: Path
+    rule: str | None = None
+    """`[BUS/]NAME` of an EventBridge rule; else `schedule` is said."""
+    schedule: str | None = None
+    """`[GROUP/]NAME` of a schedule of EventBridge Scheduler."""
+    image: ImageSource | None = None
+    after: tuple[str, ...] = ()
+    """Services with which it is moved; none: with any."""
+
+    @property
+    def family(self) -> str:
+        return str(self.definition["family"])
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """A project in one environment."""
 
@@ -111,6 +131,7 @@ class Project:
     environment: Environment
     services: Mapping[str, ServiceSpec]
     tasks: Mapping[str, TaskSpec] = field(default_factory=dict)
+    scheduled: Mapping[str, ScheduledSpec] = field(default_factory=dict)
     cluster_definition: Mapping[str, Any] | None = None
     """What CreateCluster takes."""
     balancer_definition: Mapping[str, Any] | None = None
