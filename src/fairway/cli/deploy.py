@@ -207,7 +207,8 @@ class _Deploying:
             return 0
         if Step.REGISTER in self._selection:
             self._build(release)
-        options = self._options(one_way)
+        # until the locks are held somebody else may deploy: a plan is held against what lives once more
+        options = replace(self._options(one_way), on_locked=lambda: self._check_plan(release))
         context = self._context(origin)
         journal = begin_journal(context, self._project, release, self._choices, options, living)
         return self._go(context, release, journal, options)
