@@ -5,7 +5,8 @@ import json
 import pytest
 
 from fairway.errors import UsageError
-from fairway.project.load import load_project, render_definition
+from fairway.project.load import load_project
+from fairway.project.render import render_definition
 
 DEFINITION = {
     "family": "shop-api",

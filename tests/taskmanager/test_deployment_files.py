@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fairway.project.load import load_project, render_definition
+from fairway.project.load import load_project
+from fairway.project.render import render_definition
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("local", "staging", "production")

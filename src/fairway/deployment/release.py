@@ -10,9 +10,9 @@ from fairway.deployment.shapes import check_run_shape, check_service_shape, chec
 from fairway.deployment.update import refuse_other_controllers
 from fairway.errors import UsageError
 from fairway.planning.release import OneOff, Release, ServiceRelease
-from fairway.project.load import render_definition
 from fairway.project.manage import SERVICE
 from fairway.project.overlay import has_tag
+from fairway.project.render import render_definition
 from fairway.project.text import did_you_mean
 
 if TYPE_CHECKING:

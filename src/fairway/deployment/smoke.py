@@ -10,8 +10,8 @@ from fairway.deployment.register import Origin, register
 from fairway.endpoint.result import CheckResult, State
 from fairway.errors import FairwayError
 from fairway.observed import BY_TAG, COMMIT_TAG, DEPLOYMENT_TAG
-from fairway.project.load import render_definition
 from fairway.project.overlay import has_tag
+from fairway.project.render import render_definition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
