@@ -18,7 +18,8 @@ from typing import Any
 
 import boto3
 
-from fairway.project.load import load_project, render_definition
+from fairway.project.load import load_project
+from fairway.project.render import render_definition
 
 ROOT = Path(__file__).parent.parent
 PORT = 23900

@@ -7,7 +7,6 @@ import json
 import pytest
 
 from fairway.masking import HIDDEN, is_secret_name, masked, masked_text
-from fairway.planning.difference import Difference
 
 
 @pytest.mark.parametrize(
@@ -75,12 +74,3 @@ def test_a_document_is_masked_all_the_way_down():
     assert shown["environment"]["LOG_LEVEL"] == "INFO"
     assert shown["secrets"] == document["secrets"], "what a secret is called is none"
     assert shown["command"][-2:] == ["--level", "2"]
-
-
-def test_a_hidden_difference_says_that_it_is_one():
-    whole = Difference(("containerDefinitions", "api", "environment", "DB_PASSWORD"), "hunter2", "hunter3")
-    assert whole.lines() == (HIDDEN, f"{HIDDEN} (another value)")
-    part = Difference(("containerDefinitions", "api", "environment", "DATABASE_URL"), "db://a:x1@h/d", "db://a:x2@h/d")
-    assert part.lines()[1].endswith("(the hidden part differs)")
-    secret = Difference(("containerDefinitions", "api", "secrets", "DB_PASSWORD"), "arn:a", "/shop/db")
-    assert secret.lines() == ('"arn:a"', '"/shop/db"')

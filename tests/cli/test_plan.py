@@ -12,6 +12,8 @@ from typing import Any
 import botocore.client
 import pytest
 
+from fairway.cli import deploy
+
 pytestmark = pytest.mark.slow
 PLANTED = "pl4nted-secret"
 READS = ("Describe", "List", "Get")
@@ -132,6 +134,24 @@ def test_a_plan_file_is_done_exactly_or_refused(project, fairway, ecs, tmp_path)
     assert "api: its task definition renders differently now" in err
     revisions = ecs.list_task_definitions(familyPrefix=f"{project.cluster}-api")["taskDefinitionArns"]
     assert len(revisions) == 2, "nothing was changed"
+
+
+def test_a_plan_is_held_against_what_lives_once_more_under_the_lock(project, fairway, ecs, tmp_path, monkeypatch):
+    file = str(tmp_path / "release.plan")
+    assert fairway("deploy", "api", "--tag", "v1")[0] == 0
+    assert fairway("plan", "api", "--tag", "v2", "--out", file)[0] == 0
+
+    def meanwhile(*_):
+        """What somebody else does between the first look and the lock."""
+        ecs.update_service(cluster=project.cluster, service="api", enableECSManagedTags=True)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(deploy._Deploying, "_build", meanwhile)
+        code, _, err = fairway("deploy", "--plan", file)
+    assert code == 2
+    assert "api: settings of the living service were changed since" in err
+    assert len(ecs.list_task_definitions(familyPrefix=f"{project.cluster}-api")["taskDefinitionArns"]) == 1
+    assert fairway("deploy", "api", "--tag", "v2")[0] == 0, "no lock and no open run is left behind"
 
 
 def test_planted_secrets_never_appear(project, fairway, tmp_path):

@@ -6,11 +6,12 @@ import copy
 
 import pytest
 
+from fairway.masking import HIDDEN
 from fairway.observed import TaskDefinition
 from fairway.planning.canonical import file_definition, living_definition, with_compute, with_swapped_groups
 from fairway.planning.canonical import file_service as canonical_service
 from fairway.planning.defaults import SERVICE, TASK_DEFINITION, service_defaults
-from fairway.planning.difference import compare
+from fairway.planning.difference import Difference, compare
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/shop"
@@ -186,3 +187,12 @@ def test_a_daemon_has_other_defaults():
 def test_the_unchanged_are_counted():
     found = compare({"a": 1, "b": 2, "c": {"d": 3}}, {"a": 1, "b": 3, "c": {"d": 3}}, ())
     assert ([d.name for d in found.differences], found.unchanged) == (["b"], 2)
+
+
+def test_a_hidden_difference_says_that_it_is_one():
+    whole = Difference(("containerDefinitions", "api", "environment", "DB_PASSWORD"), "hunter2", "hunter3")
+    assert whole.lines() == (HIDDEN, f"{HIDDEN} (another value)")
+    part = Difference(("containerDefinitions", "api", "environment", "DATABASE_URL"), "db://a:x1@h/d", "db://a:x2@h/d")
+    assert part.lines()[1].endswith("(the hidden part differs)")
+    secret = Difference(("containerDefinitions", "api", "secrets", "DB_PASSWORD"), "arn:a", "/shop/db")
+    assert secret.lines() == ('"arn:a"', '"/shop/db"')

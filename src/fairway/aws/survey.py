@@ -58,7 +58,7 @@ def _living(observer: Observer, document: Mapping[str, Any]) -> Living:
         serving=serving,
         deployed=newest if serving is not None and not is_ours else None,
         revision=None if record is None else _revision(observer, _target(record)),
-        configuration=None if newest is None else begun[newest.arn].get("deploymentConfiguration"),
+        configuration=_configuration(document, record, None if newest is None else begun[newest.arn]),
         seconds=tuple(_seconds(records)),
         checks=tuple(observer.health_checks(service.target_groups)),
         deregistration_seconds=_delays(observer, service),
@@ -104,6 +104,17 @@ def _newest_of_ours(observer: Observer, begun: Mapping[str, Any]) -> TaskDefinit
         if _is_ours(definition):
             return definition
     return None
+
+
+def _configuration(
+    document: Mapping[str, Any], of_serving: Mapping[str, Any] | None, newest: Mapping[str, Any] | None
+) -> Mapping[str, Any] | None:
+    """`deploymentConfiguration` of Fairway's newest deployment; that of the serving revision's, where it lives again.
+
+    ECS's own rollback leaves the newest one's, and a rollback by Fairway brings the older one's back: neither is by hand.
+    """
+    now, before = document.get("deploymentConfiguration"), (of_serving or {}).get("deploymentConfiguration")
+    return now if now is not None and now == before else (newest or {}).get("deploymentConfiguration")
 
 
 def _revision(observer: Observer, arn: str) -> Mapping[str, Any] | None:

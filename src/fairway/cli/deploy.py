@@ -224,7 +224,7 @@ class _Deploying:
         place, out, environment = self._place, self._out, self._place.environment
         living = check_release(place.observer, release)
         self._check_plan(release)
-        release = self._without_unchanged(release)
+        whole, release = release, self._without_unchanged(release)
         if not release.services:
             out.event("finished", at=place.aws.now(), exit_code=0)
             return 0
@@ -249,7 +249,8 @@ class _Deploying:
             return 0
         if Step.REGISTER in self._selection and self._build(release):
             release = pin_images(place.aws, release)
-        options = self._options(one_way)
+        # until the locks are held somebody else may deploy: a plan is held against what lives once more
+        options = replace(self._options(one_way), on_locked=lambda: self._check_plan(whole))
         context = self._context(origin)
         journal = begin_journal(context, self._project, release, self._choices, options, living)
         return self._go(context, release, journal, options)

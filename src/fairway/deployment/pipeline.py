@@ -52,6 +52,8 @@ class Options:
     """Migrations of this release that cannot be undone."""
     on_wait: Callable[[str, Holding, float], None] | None = None
     """Waits for a lock; None: refuse at once."""
+    on_locked: Callable[[], None] | None = None
+    """Looks once more when nobody else can deploy any more, before anything is changed; refuses by an error."""
 
 
 @dataclass(slots=True)
@@ -180,6 +182,8 @@ class Pipeline:
             return self.result
         with self._locks() as locks:
             self._context.guard = locks.check
+            if self._options.on_locked is not None:
+                self._options.on_locked()
             self._end_others()
             self._journals.put(self._journal)
             try:
