@@ -112,7 +112,7 @@ def until(condition, seconds=60.0, what="a condition"):
 
 
 def start(data, *words):
-    """Bring a stack up."""
+    """Bring a stack up; `words` are further options of `up`."""
     stack = Stack(data, free_port())
     said = stack.run("up", "--detach", "--json", *words)
     events = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
