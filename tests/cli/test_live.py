@@ -11,11 +11,13 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from rich.console import Console, Group
 from tests.deployment.builders import (
     GROUP,
+    T0,
     a_definition,
     a_picture,
     a_record,
@@ -27,8 +29,10 @@ from tests.deployment.builders import (
 )
 
 from fairway.cli import counter
-from fairway.cli.live import draw
+from fairway.cli.live import LiveView, draw
+from fairway.cli.output import Output
 from fairway.clock import monotonic, wall_now
+from fairway.deployment.progress import Change
 from fairway.observed import Target
 
 SOURCE = Path(__file__).parent.parent.parent / "src"
@@ -38,6 +42,26 @@ def drawn(picture):
     stream = io.StringIO()
     Console(file=stream, width=120, no_color=True).print(Group(*draw(picture)))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+def test_a_watched_service_shows_its_newest_minute_until_its_verdict():
+    class Aws:
+        def now(self):
+            return T0
+
+    view = LiveView(Output(stream=io.StringIO()), cast("Any", Aws()), title="shop")
+
+    def shown():
+        stream = io.StringIO()
+        Console(file=stream, width=120, no_color=True).print(view.render())
+        return stream.getvalue()
+
+    for number in (1, 2):
+        view.change(Change("monitor", "api", f"minute {number} of 15: 300 requests, 0 failed"))
+    assert "api  minute 2 of 15: 300 requests, 0 failed" in shown()
+    assert "minute 1" not in shown()
+    view.change(Change("monitor_verdict", "api", "monitored: healthy"))
+    assert "minute" not in shown()
 
 
 def test_revisions_tasks_targets_and_events():

@@ -41,7 +41,7 @@ def test_fifteen_good_minutes_are_healthy_and_each_is_told():
     assert world.seconds == 60 + 15 * 60 + 120, "until the last minute's numbers have come, and no longer"
     told = kept.of("monitor")
     assert [change.fields["number"] for change in told] == list(range(1, 16))
-    assert told[0].text == "minute 1 of 15: 600 requests, 0 failed, p95 0.1 s, no tasks failed"
+    assert told[0].text == "minute 1 of 15: 600 requests, 0 failed, p95 100 ms, no tasks failed"
     assert told[0].fields["minute"] == at(60)
     (verdict,) = kept.of("monitor_verdict")
     assert verdict.fields["health"] == "healthy"
@@ -211,12 +211,14 @@ def test_all_services_are_asked_for_in_one_call():
     assert source.calls == 15
 
 
-def test_tasks_are_listed_when_something_changed_and_once_a_minute():
+def test_tasks_are_listed_when_something_changed_and_now_and_then_and_at_the_end():
     world = World()
     watch(world)
     looks = world.asked["services"]
     assert looks == world.seconds / 5 + 1
-    assert world.asked["tasks"] == 2 * 18, "running and stopped ones, in each of 15 minutes and the wait for the last"
+    assert world.asked["tasks"] == 2 * 5, (
+        "running and stopped ones, each five minutes, and when the last numbers have come"
+    )
 
 
 def test_a_subject_that_says_no_monitor_has_no_finding():

@@ -111,10 +111,10 @@ def until(condition, seconds=60.0, what="a condition"):
         sleep(0.05)
 
 
-def start(data):
-    """Bring a stack up."""
+def start(data, *words):
+    """Bring a stack up; `words` are further options of `up`."""
     stack = Stack(data, free_port())
-    said = stack.run("up", "--detach", "--json")
+    said = stack.run("up", "--detach", "--json", *words)
     events = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     stack.address = next(event["address"] for event in events if event["event"] == "up")
     return stack

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from fairway.errors import UsageError
 from fairway.project.checks import JourneyCheck, MetricLimit, Monitoring, RequestCheck, TaskCheck
 from fairway.project.load import load_project
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DEFINITION = {"family": "shop-api", "containerDefinitions": [{"name": "api", "image": "shop-api:{{ tag }}"}]}
 TOML = """
@@ -186,3 +183,16 @@ def test_a_mistake_is_named_with_its_place_and_remedy(folder, file, old, new, me
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")
     assert "secret@" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_what_the_reference_shows_is_read(folder):
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "verify-and-monitor.md").read_text()
+    project, journey = (part.partition("```")[0] for part in page.split("```toml\n")[1:])
+    (folder / "fairway.toml").write_text(project)
+    (folder / "api.journey.toml").write_text(journey)
+    for name in ("api", "smoke"):
+        (folder / f"{name}.task.json").write_text(json.dumps(DEFINITION))
+    spec = api(folder)
+    assert [type(check).__name__ for check in spec.verify] == [*["RequestCheck"] * 3, "JourneyCheck", "TaskCheck"]
+    assert spec.monitor is not None
+    assert (spec.monitor.minutes, spec.monitor.metrics[0].max) == (15, 100.0)

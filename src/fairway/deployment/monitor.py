@@ -41,6 +41,7 @@ _PATIENCE_SECONDS: Final = 120.0
 """How long an AWS (or an engine) that does not answer is waited for."""
 _TRY_AGAIN: Final = range(1, 3)
 """After so many failures the source is asked again, a minute later; then it is given up."""
+_LIST_SECONDS: Final = 300.0
 _HEALTH: Final = {Verdict.HEALTHY: Health.HEALTHY, Verdict.UNHEALTHY: Health.UNHEALTHY}
 
 
@@ -191,9 +192,11 @@ class _Monitoring:
             watch.watched = Watched(
                 subject.key, self._observer.cluster, subject.name, tuple(groups.values()), watch.monitoring.metrics
             )
-        # a task that ends makes ECS start another one, which is an event: nothing new there, nothing to list
+        # a task that ends makes ECS start another one, which is an event: nothing new there, nothing to list; to be sure, now
+        # and then, and before the verdict
         newest_event = service.events[0].id if service.events else ""
-        seen = (newest_event, service.running, service.pending, now.replace(second=0, microsecond=0))
+        is_last = now >= watch.end + self._source.lateness
+        seen = (newest_event, service.running, service.pending, now.timestamp() // _LIST_SECONDS, is_last)
         if seen != watch.seen:
             watch.seen = seen
             tasks = [*self._observer.tasks(subject.name, stopped=True), *self._observer.tasks(subject.name)]

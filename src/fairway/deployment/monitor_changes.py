@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def minute_change(service: str, sample: Sample, number: int, limits: Limits, failures: Mapping[str, str]) -> Change:
-    """`minute 3 of 15: 300 requests, 0 failed, p95 0.12 s, CPU 34 %, memory 51 %`."""
+    """`minute 3 of 15: 300 requests, 0 failed, p95 120 ms, CPU 34 %, memory 51 %`."""
     parts = []
     slow = limits.p95_seconds is not None and sample.p95_seconds is not None and sample.p95_seconds > limits.p95_seconds
     failing = limits.error_rate is not None and sample.failed > sample.requests * limits.error_rate
     if limits.error_rate is not None or limits.p95_seconds is not None:
         parts.append(f"{sample.requests:,} requests, {sample.failed:,} failed")
         if sample.p95_seconds is not None:
-            parts.append(f"p95 {sample.p95_seconds:.3g} s")
+            parts.append(f"p95 {1000 * sample.p95_seconds:.0f} ms")
     if limits.task_failures is not None:
         parts.append(f"{len(failures) or 'no'} task{'' if len(failures) == 1 else 's'} failed")
     beyond = False

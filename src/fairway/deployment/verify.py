@@ -99,6 +99,8 @@ class _Verifying:
             if len(found) == len(subjects):
                 return found
             self._pace.wait()
+            while not self._pace.details_are_due() and monotonic() < limit:
+                self._pace.wait()
 
     def _look(self, waiting: Sequence[Subject], *, is_over: bool) -> dict[str, Finding]:
         found = {}

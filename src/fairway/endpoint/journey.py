@@ -11,7 +11,7 @@ from fairway.endpoint.expect import Unknown, fill, value_at
 from fairway.endpoint.requests import compare
 from fairway.endpoint.result import CheckResult, State
 from fairway.ids import RandomIds
-from fairway.project.journey import needed_variables
+from fairway.project.journey import needed_variables, places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +34,8 @@ def check_journey(
     unset = unset_variables(check, variables)
     if unset:
         return CheckResult(name, State.NOT_CHECKED, f"{name}: not checked: {', '.join(unset)} is not set")
+    if version is None and any("tag" in places(_texts(step)) for step in check.steps):
+        return CheckResult(name, State.NOT_CHECKED, f"{name}: not checked: {{{{ tag }}}} is not known")
     known: dict[str, Any] = {"tag": version, "random": RandomIds().hexadecimal(_RANDOM_DIGITS)}
     problem = ""
     done: list[dict[str, Any]] = []
@@ -68,9 +70,12 @@ def unset_variables(check: JourneyCheck, variables: Mapping[str, str]) -> list[s
     """`${NAME}` of each variable that the journey needs and that is not set."""
     needed: dict[str, None] = {}
     for step in check.steps:
-        document = [step.path, step.json, step.form, dict(step.headers), step.expect]
-        needed |= dict.fromkeys(needed_variables(document))
+        needed |= dict.fromkeys(needed_variables(_texts(step)))
     return [f"${{{name}}}" for name in needed if not variables.get(name)]
+
+
+def _texts(step: JourneyStep) -> list[Any]:
+    return [step.path, step.json, step.form, dict(step.headers), step.expect]
 
 
 def _play(step: JourneyStep, url: str, known: dict[str, Any], variables: Mapping[str, str], timeout: float) -> Answer:
