@@ -151,7 +151,7 @@ def test_old_files_stay_valid(folder):
         pytest.param("toml", 'after = ["api"]', 'after = ["apy"]', "after names no service: 'apy'", 'did you mean "api"?', id="after an unknown service"),
         pytest.param("toml", "minutes = 15, error_rate", "minuets = 15, error_rate", "fairway.toml:15: unknown key services.api.monitor.minuets", 'did you mean "minutes"?', id="unknown key of monitor"),
         pytest.param("toml", "minutes = 15, ", "", "services.api.monitor.minutes is missing", "minutes = 15", id="no minutes"),
-        pytest.param("toml", "minutes = 15, ", "minutes = 1.5, ", "services.api.monitor.minutes is 1.5", "a whole number from 1 to 1440", id="half a minute"),
+        pytest.param("toml", "minutes = 15, ", "minutes = 1.5, ", "services.api.monitor.minutes is 1.5", "a whole number from 0 to 1440", id="half a minute"),
         pytest.param("toml", "error_rate = 0.001", "error_rate = 0", "services.api.monitor.error_rate is 0", "from 1e-06 to 1", id="an error rate that nobody can show"),
         pytest.param("toml", "error_rate = 0.001", 'on_inconclusive = "hole"', 'on_inconclusive is "hole"', 'did you mean "hold"?', id="unknown word"),
         pytest.param("toml", ", max = 100", "", "the metric queue has neither max nor min", "add max", id="a metric without a limit"),

@@ -386,6 +386,7 @@ def _check_references(services: Mapping[str, ServiceSpec], tasks: Mapping[str, T
         _check_names(spec.after, services, path, "services", spec.key, "after")
     for task in tasks.values():
         _check_names(task.before, services, path, "tasks", task.key, "before")
+        _check_names(task.after, services, path, "tasks", task.key, "after")
 
 
 def _check_names(names: Iterable[str], services: Mapping[str, ServiceSpec], path: Path, *keys: str) -> None:

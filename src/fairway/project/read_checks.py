@@ -83,7 +83,7 @@ class ChecksReader:
         return tuple(self._check(item, path) for item in items)
 
     def monitor(self) -> Monitoring | None:
-        """None: nothing is said of it."""
+        """None: nothing is said of it, or `minutes = 0`: an environment is not watched."""
         found: dict[str, Any] = {}
         for path, table in self._said:
             if "monitor" in table:
@@ -100,7 +100,7 @@ class ChecksReader:
                 f"{place(path, 'services', self._key, what)}: services.{self._key}.monitor.minutes is missing",
                 hint="say how long it is watched: monitor = { minutes = 15 }",
             )
-        return Monitoring(**found, metrics=metrics)
+        return Monitoring(**found, metrics=metrics) if found["minutes"] else None
 
     def _from(self, key: str) -> tuple[Path, Mapping[str, Any]]:
         """Who has the last word: the environment if it speaks of it."""
@@ -160,7 +160,7 @@ class ChecksReader:
     def _monitor(self, table: Any, path: Path) -> dict[str, Any]:
         keys = Keys(table, path, "services", self._key, "monitor", known=_MONITOR)
         read = {
-            "minutes": keys.whole("minutes", low=1, high=_LONGEST_MINUTES),
+            "minutes": keys.whole("minutes", low=0, high=_LONGEST_MINUTES),
             "error_rate": keys.number("error_rate", low=1e-6, high=1.0),
             "p95_seconds": keys.number("p95_seconds", low=0.001, high=_SECONDS),
             "task_failures": keys.whole("task_failures", low=0, high=100_000),
