@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fairway.deployment.scheduled import family_of, has_revision, moved_schedule, moved_targets
@@ -46,7 +48,7 @@ def test_targets_of_a_rule(targets, moved):
 
 
 def test_a_schedule_keeps_all_but_the_revision():
-    schedule = {
+    schedule: dict[str, Any] = {
         "Arn": "arn",
         "Name": "nightly",
         "GroupName": "default",
