@@ -24,6 +24,7 @@ from fairway.engine.loops.driver import Driver
 from fairway.engine.loops.housekeeping import Housekeeping
 from fairway.engine.loops.kernel import Kernel
 from fairway.engine.loops.metadata import describe as describe_metadata
+from fairway.engine.loops.metric_keeping import keep
 from fairway.engine.loops.probing import Probing
 from fairway.engine.loops.services import ServicesController
 from fairway.engine.loops.targets import TargetsController
@@ -36,6 +37,7 @@ from fairway.engine.services.catalogue import TABLES as OPERATION_TABLES
 from fairway.engine.services.elbv2.configuration import used_target_groups
 from fairway.engine.services.network import seed_network
 from fairway.engine.services.passive import Passive
+from fairway.engine.store.metrics import MetricStore
 from fairway.engine.store.schema import EPOCHS, LISTENERS, SERVICES, TABLES, TARGET_GROUPS, TASKS, EpochRow
 from fairway.engine.store.store import Store
 from fairway.ids import RandomIds
@@ -76,6 +78,7 @@ class Engine:
         self.settings = settings
         self.directory = directory
         self.store = Store(TABLES, directory.state)
+        self.metrics = MetricStore(directory.metrics)
         self.clock = self._continue_clock()
         self.driver = Driver(self.clock)
         self.ids = RandomIds()
@@ -133,6 +136,7 @@ class Engine:
         self._loops = [
             asyncio.create_task(self.driver.drive(self.kernel), name="kernel"),
             asyncio.create_task(self.balancing.run(), name="balancing"),
+            asyncio.create_task(keep(self.metrics), name="metrics"),
         ]
         for loop in self._loops:
             loop.add_done_callback(_report)
@@ -147,6 +151,7 @@ class Engine:
         await self.plane.close(leave_running=leave_running)
         await self.runtime.close(leave_running=leave_running)
         self._ports.close()
+        self.metrics.close()
         self.store.close()
 
     async def _adopt(self) -> None:
@@ -227,6 +232,7 @@ class Engine:
         self._targets.forget()
         self._tasks.forget()
         self.store.clear()
+        self.metrics.clear()
         with self.store.transaction() as tx:
             for epoch in epochs:
                 tx.put(EPOCHS, epoch)

@@ -2,6 +2,7 @@
 
 engine.lock     held by the living engine (flock); holds its process id and port
 state.db        the state (SQLite)
+metrics.db      what was measured (SQLite)
 logs/           log streams, as segment files
 runtime/        tasks' containers
 images/         images
@@ -55,6 +56,10 @@ class DataDirectory:
     @property
     def state(self) -> Path:
         return self.root / "state.db"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.db"
 
     @property
     def logs(self) -> Path:

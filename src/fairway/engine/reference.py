@@ -27,6 +27,7 @@ NAMES: Final = {
     "ecs": "Amazon ECS",
     "elbv2": "Elastic Load Balancing v2",
     "logs": "CloudWatch Logs",
+    "cloudwatch": "CloudWatch",
     "secretsmanager": "Secrets Manager",
     "ssm": "Systems Manager (Parameter Store)",
     "ecr": "Amazon ECR",

@@ -11,6 +11,7 @@ from fairway.engine.api.dispatch import Answer, Dispatcher
 from fairway.engine.services.catalogue import TABLES as OPERATION_TABLES
 from fairway.engine.services.network import default_subnets, seed_network
 from fairway.engine.services.operation import Context
+from fairway.engine.store.metrics import MetricStore
 from fairway.engine.store.schema import TABLES
 from fairway.engine.store.store import Store
 from fairway.ids import CountedIds
@@ -41,6 +42,7 @@ class Account:
         self.now = T0
         self._ids = CountedIds()
         self._log_root = log_root
+        self.metrics = MetricStore()
         self._dispatcher = Dispatcher(OPERATION_TABLES)
         seed_network(self.store)
 

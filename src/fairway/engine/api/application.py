@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import orjson
 
 from fairway.engine.api import json_protocol, query_protocol
-from fairway.engine.api.dispatch import Answer, Dispatcher, Fault, as_fault
+from fairway.engine.api.cbor_protocol import PATH as RPC_PATH
+from fairway.engine.api.content_encoding import MalformedEncoding, TooLarge, decompress
+from fairway.engine.api.dispatch import Answer, Dispatcher, Fault, as_fault, cbor_fault
 from fairway.engine.api.identify import PASSIVE, Target, identify
 from fairway.engine.api.query_protocol import MalformedForm
-from fairway.engine.services.awsmodel import SERVICES, service_model
+from fairway.engine.services.awsmodel import SERVICES
 from fairway.engine.services.operation import Context
 from fairway.engine.services.passive import PassiveRequest
 from fairway.engine.services.sts.operations import caller_arn
@@ -61,10 +63,6 @@ class Operator(Protocol):
         """An answer of the task metadata endpoint, version 4; None: nobody has this id."""
 
 
-class _TooLarge(Exception):
-    pass
-
-
 class _Disconnected(Exception):
     pass
 
@@ -102,14 +100,16 @@ class Application:
         request_id = uuid(self._ids)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            body = await _read(receive)
+            body = decompress(await _read(receive), headers.get("content-encoding", ""), MOST_BODY_BYTES)
             answer = _refuse(scope, headers)
             if answer is None:
                 answer = await self._answer(scope, headers, body, request_id)
-        except _TooLarge:
+        except TooLarge:
             answer = _json_fault(
                 Fault("RequestEntityTooLarge", f"The request body is larger than {MOST_BODY_BYTES} bytes.", 413)
             )
+        except MalformedEncoding as error:
+            answer = _json_fault(Fault("SerializationException", str(error)))
         except _Disconnected:
             return
         except Exception:
@@ -127,16 +127,19 @@ class Application:
 
     async def _aws(self, scope: Scope, headers: Mapping[str, str], body: bytes, request_id: str) -> Answer:
         query: dict[str, str] = {}
-        if "x-amz-target" not in headers:
+        rpc = RPC_PATH.fullmatch(scope["path"]) is not None
+        if "x-amz-target" not in headers and not rpc:
             try:
                 query = query_protocol.parse_form(scope["query_string"] or b"")
                 if "Action" not in query:
                     query |= query_protocol.parse_form(body)
             except MalformedForm as error:
                 return _xml_fault(Fault("MalformedQueryString", str(error)), None, request_id)
-        target = identify(headers, query)
+        target = identify(headers, query, scope["path"])
         if target.service is None or target.operation is None:
             unknown = _unknown(target, headers)
+            if rpc:
+                return cbor_fault(unknown)
             return _xml_fault(unknown, None, request_id) if query else _json_fault(unknown)
         if target.service in PASSIVE:
             try:
@@ -148,7 +151,9 @@ class Application:
         def context() -> Context:
             return self._context(target, request_id)
 
-        if service_model(target.service).metadata.get("protocol") == "json":
+        if rpc:
+            return self._dispatcher.cbor(target.service, target.operation, body, context)
+        if not query:
             return self._dispatcher.json(target.service, target.operation, body, context)
         return self._dispatcher.query(target.service, target.operation, query, context, request_id)
 
@@ -247,7 +252,7 @@ async def _read(receive: Receive) -> bytes:
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > MOST_BODY_BYTES:
-            raise _TooLarge
+            raise TooLarge
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
@@ -263,6 +268,7 @@ async def _respond(send: Send, answer: Answer, request_id: str, now: datetime) -
     ]
     if answer.code is not None:
         headers.append((b"x-amzn-errortype", answer.code.encode("latin-1", "replace")))
+    headers += answer.headers
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
 

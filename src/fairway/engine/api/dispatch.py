@@ -6,11 +6,12 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from fairway.engine.api import json_protocol, query_protocol
+from fairway.engine.api import cbor_protocol, json_protocol, query_protocol
+from fairway.engine.api.cbor_protocol import MalformedMessage
 from fairway.engine.api.json_protocol import MalformedBody
 from fairway.engine.api.query_protocol import MalformedForm
 from fairway.engine.api.validation import InvalidInput, Validator, WrongType
-from fairway.engine.services.awsmodel import service_model
+from fairway.engine.services.awsmodel import protocols, service_model
 from fairway.engine.services.fault import AwsFault, ServiceUnavailable, UnsupportedOperation
 from fairway.engine.store.store import StoreUnavailable
 
@@ -27,6 +28,7 @@ VALIDATION_CODES: Final = {
     "ecs": "InvalidParameterException",
     "elbv2": "ValidationError",
     "logs": "InvalidParameterException",
+    "cloudwatch": "ValidationError",
     "secretsmanager": "InvalidParameterException",
     "ssm": "ValidationException",
     "ecr": "InvalidParameterException",
@@ -60,6 +62,8 @@ class Answer:
     body: bytes
     code: str | None = None
     """The error's code; `x-amzn-ErrorType` of JSON services."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """Further headers that a protocol asks for."""
 
 
 class Dispatcher:
@@ -84,7 +88,20 @@ class Dispatcher:
             fault: AwsFault = Fault("SerializationException", str(error))
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets AWS's kind of error
             fault = as_fault(service, operation, error)
-        return Answer(fault.status, json_protocol.CONTENT_TYPE, json_protocol.render_fault(fault), fault.code)
+        return json_fault(service, fault)
+
+    def cbor(self, service: str, operation: str, body: bytes, context: Callable[[], Context]) -> Answer:
+        """Answer a request of an RPC service over CBOR."""
+        try:
+            request = cbor_protocol.parse(body)
+            response = self._handle(service, operation, lambda _model: request, context)
+            rendered = cbor_protocol.render(response, self._model(service, operation))
+            return Answer(200, cbor_protocol.CONTENT_TYPE, rendered, headers=(cbor_protocol.HEADER,))
+        except MalformedMessage as error:
+            fault: AwsFault = Fault("SerializationException", str(error))
+        except Exception as error:  # noqa: BLE001 - as above
+            fault = as_fault(service, operation, error)
+        return cbor_fault(fault)
 
     def query(
         self, service: str, operation: str, form: dict[str, str], context: Callable[[], Context], request_id: str
@@ -125,13 +142,30 @@ class Dispatcher:
         return handler(context(), request)
 
 
+def json_fault(service: str | None, fault: AwsFault) -> Answer:
+    """An error in JSON; a service that also speaks the query protocol names that protocol's code in a header."""
+    headers = () if service is None or "query" not in protocols(service) else (_query_error(fault),)
+    return Answer(fault.status, json_protocol.CONTENT_TYPE, json_protocol.render_fault(fault), fault.code, headers)
+
+
+def cbor_fault(fault: AwsFault) -> Answer:
+    """An error in CBOR."""
+    headers = (cbor_protocol.HEADER, _query_error(fault))
+    return Answer(fault.status, cbor_protocol.CONTENT_TYPE, cbor_protocol.render_fault(fault), fault.code, headers)
+
+
+def _query_error(fault: AwsFault) -> tuple[bytes, bytes]:
+    side = "Sender" if fault.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP's border between the two
+    return b"x-amzn-query-error", f"{fault.code};{side}".encode("latin-1", "replace")
+
+
 def missing(service: str, operation: str) -> AwsFault:
     """What a client gets for an operation that is not there: AWS's, or ours which names it."""
     if operation in service_model(service).operation_names:
         return UnsupportedOperation(
             f"{service} {operation} is not supported by this engine; docs/reference/operations.md lists what is."
         )
-    if service_model(service).metadata.get("protocol") == "query":
+    if "query" in protocols(service):
         return Fault("InvalidAction", f"Could not find operation {operation} for version {service}")
     return Fault("UnknownOperationException", f"The service has no operation {operation}.")
 

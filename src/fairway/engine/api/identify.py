@@ -1,7 +1,7 @@
 """Which service and operation a request is for: told apart as AWS does it.
 
 By the credential scope of the signature (SigV4: `Credential=KEY/DATE/REGION/SERVICE/aws4_request`), the prefix of
-`X-Amz-Target`, or the API version of a query request. Signatures are not verified.
+`X-Amz-Target`, the path of an RPC request, or the API version of a query request. Signatures are not verified.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from fairway.engine.services.awsmodel import SERVICES, service_model
+from fairway.engine.api.cbor_protocol import PATH
+from fairway.engine.services.awsmodel import SERVICES, protocols, service_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,13 +56,13 @@ def _by_version() -> dict[str, str]:
     versions = {}
     for name in SERVICES:
         model = service_model(name)
-        if model.metadata.get("protocol") == "query":
+        if "query" in protocols(name):
             versions[model.api_version] = name
     return versions | {version: name for name, (_, version) in PASSIVE.items() if version}
 
 
-def identify(headers: Mapping[str, str], query: Mapping[str, str]) -> Target:
-    """Who is meant. `query`: the parameters of a query request, from its body or its URL."""
+def identify(headers: Mapping[str, str], query: Mapping[str, str], path: str = "/") -> Target:
+    """Who is meant. `query`: the parameters of a query request, from its body or its URL; `path`: of an RPC request."""
     scope = _SCOPE.search(headers.get("authorization", "") or query.get("X-Amz-Credential", ""))
     region = scope.group(3) if scope else DEFAULT_REGION
     access_key = scope.group(1) if scope else ""
@@ -69,6 +70,9 @@ def identify(headers: Mapping[str, str], query: Mapping[str, str]) -> Target:
     prefix, dot, operation = headers.get("x-amz-target", "").rpartition(".")
     if dot:
         return Target(_by_target_prefix().get(prefix), operation, region, access_key, signed)
+    rpc = PATH.fullmatch(path)
+    if rpc is not None:
+        return Target(_by_target_prefix().get(rpc[1]), rpc[2], region, access_key, signed)
     action = query.get("Action")
     if action:
         service = _by_version().get(query.get("Version", ""))

@@ -1,4 +1,4 @@
-"""Forgets what AWS forgets in time: expired logs, deleted secrets, old service deployments, deleted revisions."""
+"""Forgets what AWS forgets in time: logs, metrics, histories, deleted secrets, old service deployments, deleted revisions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from fairway.engine.loops.services import forget_old_records
 from fairway.engine.model.cluster import TaskDefinitionStatus
 from fairway.engine.model.service import ServiceStatus
+from fairway.engine.services.cloudwatch.alarm_history import forget_old_history
 from fairway.engine.services.ecs.task_definitions import is_used
 from fairway.engine.services.logs.groups import expire
 from fairway.engine.store.schema import REVISIONS, SECRETS, SERVICE_EVENTS, SERVICES, TASK_DEFINITIONS
@@ -51,6 +52,8 @@ class Housekeeping:
     def tidy(self, now: datetime) -> None:
         """Forget what is due."""
         expire(self._store, self._host, now)
+        self._host.metrics.expire(int(now.timestamp()))
+        forget_old_history(self._store, now)
         for service in self._store.all(SERVICES):
             forget_old_records(self._store, service.arn, now)
         self._forget_services(now)

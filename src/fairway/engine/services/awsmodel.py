@@ -8,7 +8,7 @@ from typing import Any, Final
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-SERVICES: Final = ("ecs", "elbv2", "logs", "secretsmanager", "ssm", "ecr", "sts")
+SERVICES: Final = ("ecs", "elbv2", "logs", "cloudwatch", "secretsmanager", "ssm", "ecr", "sts")
 """The services that are the engine's own."""
 
 _loader = Loader()
@@ -24,6 +24,12 @@ def service_model(name: str) -> ServiceModel:
     document = _loader.load_service_model(name, "service-2")
     _strip(document)
     return ServiceModel(document, name)
+
+
+def protocols(name: str) -> frozenset[str]:
+    """The protocols in which a service is spoken to."""
+    metadata = service_model(name).metadata
+    return frozenset(metadata.get("protocols") or [metadata["protocol"]])
 
 
 def _strip(document: dict[str, Any]) -> None:

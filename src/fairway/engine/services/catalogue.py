@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from fairway.engine.services.cloudwatch.operations import OPERATIONS as CLOUDWATCH
 from fairway.engine.services.ecr.operations import OPERATIONS as ECR
 from fairway.engine.services.ecs.operations import OPERATIONS as ECS
 from fairway.engine.services.elbv2.operations import OPERATIONS as ELBV2
@@ -16,5 +17,5 @@ if TYPE_CHECKING:
     from fairway.engine.services.operation import OperationTable
 
 TABLES: Final[dict[str, OperationTable]] = {
-    table.service: table for table in (ECS, ELBV2, LOGS, SECRETS_MANAGER, SSM, ECR, STS)
+    table.service: table for table in (ECS, ELBV2, LOGS, CLOUDWATCH, SECRETS_MANAGER, SSM, ECR, STS)
 }

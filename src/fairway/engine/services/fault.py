@@ -9,9 +9,12 @@ class AwsFault(Exception):
     """An error as AWS answers it. Subclasses name the code; the text is AWS's.
 
     `code` is what clients see (`__type` in JSON, `Code` in XML). `fields` are further members of the error's shape.
+    `shape` is its name in the model, where that differs: services that once spoke the query protocol alone have codes of
+    their own, which clients go on to see.
     """
 
     code: ClassVar[str] = "InternalFailure"
+    shape: ClassVar[str | None] = None
     status: ClassVar[int] = 400
 
     def __init__(self, message: str, **fields: Any) -> None:

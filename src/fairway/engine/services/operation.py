@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from botocore.model import OperationModel
 
     from fairway.engine.services.fault import AwsFault
+    from fairway.engine.store.metrics import MetricStore
     from fairway.engine.store.store import Store
     from fairway.ids import IdSource
 
@@ -35,6 +36,10 @@ class Host(Protocol):
     @property
     def log_root(self) -> Path:
         """The folder of all log streams' segment files."""
+
+    @property
+    def metrics(self) -> MetricStore:
+        """What was measured."""
 
     @property
     def rate(self) -> float:

@@ -43,6 +43,7 @@ from fairway.engine.simulation.scenario import (
     Scenario,
     StopDeployment,
 )
+from fairway.engine.store.metrics import MetricStore
 from fairway.engine.store.schema import (
     SERVICE_EVENTS,
     SERVICES,
@@ -77,6 +78,7 @@ class _Host:
     rate = 1.0
 
     def __init__(self) -> None:
+        self.metrics = MetricStore()
         self._ports = itertools.count(8080)
 
     def from_wall(self, wall: datetime) -> datetime:

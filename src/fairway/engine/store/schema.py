@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fairway.clock import Epoch
+from fairway.engine.model.alarm import Alarm, AlarmHistory
 from fairway.engine.model.cluster import Cluster, TaskDefinition
 from fairway.engine.model.elb import Listener, LoadBalancer, Rule, Target, TargetGroup, target_row_key
 from fairway.engine.model.service import Revision, Service, ServiceDeployment, ServiceEvent
@@ -81,12 +82,14 @@ LOG_STREAMS: Final = Table("log_stream", LogStream, stream_row_key, {"group": la
 REPOSITORIES: Final = Table("repository", Repository, lambda r: r.arn, {"region": lambda r: r.region})
 IMAGES: Final = Table("image", ImageRecord, image_row_key, {"repository": lambda i: i.repository_arn})
 SUBNETS: Final = Table("subnet", Subnet, subnet_row_key, {"region": lambda s: s.region})
+ALARMS: Final = Table("alarm", Alarm, lambda a: a.arn, {"region": lambda a: a.region})
+ALARM_HISTORY: Final = Table("alarm_history", AlarmHistory, lambda h: h.id, {"region": lambda h: h.region})
 NOTES: Final = Table("note", Note, lambda n: n.name)
 EPOCHS: Final = Table("epoch", EpochRow, lambda e: f"{e.number:06d}")
 
 TABLES: Final[tuple[Table[object], ...]] = (
     CLUSTERS, TASK_DEFINITIONS, SERVICES, REVISIONS, SERVICE_DEPLOYMENTS, SERVICE_EVENTS, TASKS,
     LOAD_BALANCERS, LISTENERS, RULES, TARGET_GROUPS, TARGETS,
-    SECRETS, PARAMETERS, LOG_GROUPS, LOG_STREAMS, REPOSITORIES, IMAGES, SUBNETS, NOTES, EPOCHS,
+    SECRETS, PARAMETERS, LOG_GROUPS, LOG_STREAMS, REPOSITORIES, IMAGES, SUBNETS, ALARMS, ALARM_HISTORY, NOTES, EPOCHS,
 )  # type: ignore[assignment]  # fmt: skip
 """Every table; a table that is missing here is not kept."""
