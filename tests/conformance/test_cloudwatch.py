@@ -9,6 +9,7 @@ import subprocess
 import time
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -238,3 +239,53 @@ def test_what_is_refused(cloudwatch: Any, namespace: str) -> None:
         cloudwatch.put_metric_data(
             Namespace=namespace, MetricData=[{"MetricName": "m", "Values": [1.0], "Counts": [0.0]}]
         )
+
+
+def test_errors_of_simulated_tasks_become_an_alarm(world: World, simulated: None, cloudwatch: Any) -> None:
+    cluster, balancers = world.cluster(), world.balanced()
+    labels = {"requests": "20", "errors": "0.25", "latency": "0.05", "cpu": "0.125", "memory": "256"}
+    service = world.service(cluster, world.task_definition(world.sim(labels=labels)), loadBalancers=balancers)
+    world.until_steady(cluster, service)
+    group = balancers[0]["targetGroupArn"]
+    (balancer,) = world.elb.describe_target_groups(TargetGroupArns=[group])["TargetGroups"][0]["LoadBalancerArns"]
+    dimensions = [{"Name": "LoadBalancer", "Value": balancer.partition("loadbalancer/")[2]}]
+    name = world.name("alarm")
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        Namespace="AWS/ApplicationELB",
+        MetricName="HTTPCode_Target_5XX_Count",
+        Dimensions=dimensions,
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="notBreaching",
+    )
+
+    def shown() -> Any:
+        return cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
+
+    until("the alarm fires", lambda: shown()["StateValue"] == "ALARM")
+    evaluated = json.loads(shown()["StateReasonData"])["evaluatedDatapoints"]
+    assert 0 < evaluated[0]["value"] <= 700  # 2 tasks, 20 requests a second, a quarter of them
+    window = {"StartTime": now(world) - timedelta(hours=1), "EndTime": now(world) + MINUTE, "Period": 7200}
+    (time_point,) = cloudwatch.get_metric_statistics(
+        Namespace="AWS/ApplicationELB",
+        MetricName="TargetResponseTime",
+        Dimensions=[*dimensions, {"Name": "TargetGroup", "Value": group.rpartition(":")[2]}],
+        ExtendedStatistics=["p99"],
+        **window,
+    )["Datapoints"]
+    assert time_point["ExtendedStatistics"] == {"p99": 0.05}
+    of_service = [{"Name": "ClusterName", "Value": cluster}, {"Name": "ServiceName", "Value": service}]
+
+    def used(metric: str) -> Any:
+        window = {"StartTime": now(world) - timedelta(hours=1), "EndTime": now(world) + MINUTE, "Period": 7200}
+        found = cloudwatch.get_metric_statistics(
+            Namespace="AWS/ECS", MetricName=metric, Dimensions=of_service, Statistics=["Average"], **window
+        )["Datapoints"]
+        return found and found[0]["Average"]
+
+    for metric in ("CPUUtilization", "MemoryUtilization"):
+        assert until(metric, partial(used, metric)) == pytest.approx(50.0)

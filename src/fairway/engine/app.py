@@ -18,12 +18,14 @@ from fairway.engine.api.dispatch import Dispatcher
 from fairway.engine.control.task_lifecycle import resume
 from fairway.engine.loadbalancer.choice import choose_data_plane
 from fairway.engine.loadbalancer.reserved_ports import ReservedPorts
+from fairway.engine.loops.alarms import AlarmsController
 from fairway.engine.loops.balancing import Balancing
 from fairway.engine.loops.containers import Containers
 from fairway.engine.loops.driver import Driver
 from fairway.engine.loops.housekeeping import Housekeeping
 from fairway.engine.loops.kernel import Kernel
 from fairway.engine.loops.metadata import describe as describe_metadata
+from fairway.engine.loops.metering import Metering
 from fairway.engine.loops.metric_keeping import keep
 from fairway.engine.loops.probing import Probing
 from fairway.engine.loops.services import ServicesController
@@ -38,7 +40,7 @@ from fairway.engine.services.elbv2.configuration import used_target_groups
 from fairway.engine.services.network import seed_network
 from fairway.engine.services.passive import Passive
 from fairway.engine.store.metrics import MetricStore
-from fairway.engine.store.schema import EPOCHS, LISTENERS, SERVICES, TABLES, TARGET_GROUPS, TASKS, EpochRow
+from fairway.engine.store.schema import ALARMS, EPOCHS, LISTENERS, SERVICES, TABLES, TARGET_GROUPS, TASKS, EpochRow
 from fairway.engine.store.store import Store
 from fairway.ids import RandomIds
 from fairway.version import VERSION
@@ -104,8 +106,19 @@ class Engine:
             rate=self._rate,
             is_used=lambda arn: arn in used_target_groups(self.store),
         )
-        for controller in (self._services, self._tasks, self._targets):
+        self._alarms = AlarmsController(self.store, self.metrics, self.ids)
+        for controller in (self._services, self._tasks, self._targets, self._alarms):
             self.kernel.add(controller)
+        self._metering = Metering(
+            self.store,
+            self.metrics,
+            now=self.clock.now,
+            rate=self._rate,
+            call_at=self.kernel.call_at,
+            stats=lambda: self.balancing.stats,
+            usage=self.runtime.usage,
+            load=self.runtime.load if isinstance(self.runtime, SimulatedRuntime) else lambda _ref: None,
+        )
         self._housekeeping = Housekeeping(self.store, self, now=self.clock.now, call_at=self.kernel.call_at)
         self.passive = Passive(self.store, ACCOUNT, directory.root)
         self.application = Application(
@@ -133,6 +146,7 @@ class Engine:
         await self.plane.open()
         await self._adopt()
         self._housekeeping.begin()
+        self._metering.begin()
         self._loops = [
             asyncio.create_task(self.driver.drive(self.kernel), name="kernel"),
             asyncio.create_task(self.balancing.run(), name="balancing"),
@@ -169,6 +183,8 @@ class Engine:
             self.kernel.look("services", service.arn)
         for group in self.store.all(TARGET_GROUPS):
             self.kernel.look("targets", group.arn)
+        for alarm in self.store.all(ALARMS):
+            self.kernel.look("alarms", alarm.arn)
 
     # -- facts -----------------------------------------------------------------------------------------------------
 
@@ -242,6 +258,7 @@ class Engine:
         for entry in self.directory.logs.iterdir():
             shutil.rmtree(entry, ignore_errors=True)
         self._housekeeping.begin()
+        self._metering.begin()
         # last, since others may have their turn meanwhile: what they make belongs to the new world
         await self.passive.reset()
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
+from fairway.clock import monotonic
 from fairway.engine.model.facts import (
     ContainerExited,
     ContainerLost,
@@ -227,7 +228,7 @@ class ProcessRuntime:
             case "checked":
                 self._checked(container, event)
             case "usage":
-                container.usage = Usage(event["cpu"], event["memory"])
+                container.usage = Usage(event["cpu"], event["memory"], monotonic())
             case _:
                 pass  # held: another shim has the folder, and is found when this connection ends
 

@@ -75,6 +75,8 @@ class Usage:
     """Since the container's start."""
     memory_bytes: int
     """Resident now."""
+    at_seconds: float = 0.0
+    """When that was, by the clock of which `cpu_seconds` are seconds; only differences mean something."""
 
 
 class RuntimeRefusal(Exception):

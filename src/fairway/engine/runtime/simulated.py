@@ -7,6 +7,11 @@ A container's `dockerLabels` say how it behaves; all times are engine seconds:
     fairway.sim.exit_code   its exit code then (0)
     fairway.sim.health      healthy | unhealthy | unhealthy_after=SECONDS (healthy): what its health check and its
                             target group's health checks find
+    fairway.sim.cpu         virtual CPUs that it uses (0)
+    fairway.sim.memory      MiB that it uses (0)
+    fairway.sim.requests    requests each second that its load balancer sends it while it is in service (0)
+    fairway.sim.errors      share of them that it answers with 500, 0 to 1 (0)
+    fairway.sim.latency     seconds until it begins to answer (0.01)
 
 Timers come from whoever drives it, so that it works at any rate and in virtual time alike.
 """
@@ -28,11 +33,12 @@ from fairway.engine.model.facts import (
     ImagePullFailed,
 )
 from fairway.engine.model.network import PortBinding
+from fairway.engine.runtime.protocol import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from fairway.engine.runtime.protocol import ContainerRef, ContainerSpec, Emit, PortRequest, Usage
+    from fairway.engine.runtime.protocol import ContainerRef, ContainerSpec, Emit, PortRequest
 
     CallAt = Callable[[datetime, Callable[[], None]], Callable[[], None]]
     Remember = Callable[[ContainerRef], tuple[Mapping[str, str], datetime] | None]
@@ -41,6 +47,7 @@ PULL: Final = timedelta(seconds=1)
 START: Final = timedelta(seconds=1)
 STOP: Final = timedelta(seconds=1)
 KILLED: Final = 137
+MIB: Final = 1024 * 1024
 
 
 class InvalidLabel(ValueError):
@@ -56,6 +63,14 @@ class Behaviour:
     exit_code: int = 0
     unhealthy_after: timedelta | None = None
     """None: healthy for ever; zero: never healthy."""
+    cpu: float = 0.0
+    """Virtual CPUs."""
+    memory_mib: float = 0.0
+    requests: float = 0.0
+    """Each second, while it is in service."""
+    errors: float = 0.0
+    """Share of them that it answers with 500."""
+    latency: float = 0.01
 
     def healthy(self, age: timedelta) -> bool:
         return self.unhealthy_after is None or age < self.unhealthy_after
@@ -67,7 +82,7 @@ def read_behaviour(labels: Mapping[str, str]) -> Behaviour:
     Raises:
         InvalidLabel: a label has a value that it cannot have, or is unknown.
     """
-    behaviour = {"start": START, "exit_after": None, "exit_code": 0, "unhealthy_after": None}
+    behaviour: dict[str, object] = {}
     for label, text in labels.items():
         if not label.startswith("fairway.sim."):
             continue
@@ -78,6 +93,12 @@ def read_behaviour(labels: Mapping[str, str]) -> Behaviour:
                 behaviour["exit_code"] = int(_seconds(label, text).total_seconds())
             case "health":
                 behaviour["unhealthy_after"] = _unhealthy_after(label, text)
+            case "cpu" | "requests" | "latency" as name:
+                behaviour[name] = _seconds(label, text).total_seconds()
+            case "memory":
+                behaviour["memory_mib"] = _seconds(label, text).total_seconds()
+            case "errors":
+                behaviour["errors"] = _share(label, text)
             case _:
                 raise InvalidLabel(f"{label} is not a label of the simulated runtime")
     return Behaviour(**behaviour)  # type: ignore[arg-type]
@@ -91,6 +112,13 @@ def _seconds(label: str, text: str) -> timedelta:
     if not 0 <= value < 10**9:
         raise InvalidLabel(f"{label}={text!r} is not a number of seconds")
     return timedelta(seconds=value)
+
+
+def _share(label: str, text: str) -> float:
+    value = _seconds(label, text).total_seconds()
+    if value > 1:
+        raise InvalidLabel(f"{label}={text!r} is not a share between 0 and 1")
+    return value
 
 
 def _unhealthy_after(label: str, text: str) -> timedelta | None:
@@ -188,7 +216,17 @@ class SimulatedRuntime:
             self._models.pop(ref).cancel()
 
     def usage(self) -> Mapping[ContainerRef, Usage]:
-        return {}
+        """By the model, in engine seconds."""
+        now = self._now()
+        return {
+            ref: Usage(
+                model.behaviour.cpu * (now - model.running_since).total_seconds(),
+                int(model.behaviour.memory_mib * MIB),
+                now.timestamp(),
+            )
+            for ref, model in self._models.items()
+            if model.running_since is not None
+        }
 
     async def adopt(self, known: Sequence[ContainerRef]) -> None:
         """Models live on in what the engine remembers of them."""
@@ -223,6 +261,11 @@ class SimulatedRuntime:
         if model is None or model.running_since is None:
             return False
         return model.behaviour.healthy(self._now() - model.running_since)
+
+    def load(self, ref: ContainerRef) -> Behaviour | None:
+        """The behaviour of a container that runs: its requests, errors and latency."""
+        model = self._models.get(ref)
+        return None if model is None or model.running_since is None else model.behaviour
 
     def kill(self, ref: ContainerRef, exit_code: int = KILLED) -> None:
         """An injected fault: the container is gone."""

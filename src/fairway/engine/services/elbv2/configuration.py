@@ -43,6 +43,11 @@ def pool_key(target_group_arn: str) -> str:
     return f"{name}-{sha256(target_group_arn.encode()).hexdigest()[:8]}"
 
 
+def listener_key(listener_arn: str) -> str:
+    """The name of a listener in the data plane."""
+    return sha256(listener_arn.encode()).hexdigest()[:12]
+
+
 def render(
     load_balancers: Iterable[LoadBalancer],
     listeners: Iterable[Listener],
@@ -104,7 +109,7 @@ def _listener(
     ]
     routes.append(Route(Match(), _action(listener.default_actions, here)))
     return ListenerSpec(
-        key=sha256(listener.arn.encode()).hexdigest()[:12],
+        key=listener_key(listener.arn),
         port=listener.host_port,
         routes=tuple(routes),
         idle_timeout_seconds=idle_timeout,
