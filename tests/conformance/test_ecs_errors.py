@@ -375,7 +375,6 @@ def test_create_service_refuses(world: World, change: dict[str, Any], code: str,
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"deploymentConfiguration": {"alarms": {"alarmNames": ["a"], "enable": True, "rollback": True}}}, "alarms"),
         ({"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}, "BLUE_GREEN"),
         ({"deploymentConfiguration": {"strategy": "LINEAR"}}, "LINEAR"),
         ({"deploymentConfiguration": {"strategy": "CANARY"}}, "CANARY"),

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fairway.engine.control import scheduler
+from fairway.engine.control import rollout, scheduler
 from fairway.engine.control.bounds import Bounds, rolling_bounds
 from fairway.engine.model.service import RolloutState
-from fairway.engine.simulation.scenario import Behaviour, Deploy, KillTasks, Scenario, draw
+from fairway.engine.simulation.scenario import Behaviour, Deploy, FireAlarm, KillTasks, Scenario, draw
 from fairway.engine.simulation.watch import Violation, play
 from fairway.engine.simulation.world import World
 
@@ -76,6 +76,29 @@ def test_a_broken_deployment_is_rolled_back_to_the_first():
     play(world)
     assert {task.task_definition_arn[-6:] for task in world.tasks()} == {"/api:1"}
     assert any("rolling back to deployment" in line for line in world.history)
+
+
+@pytest.mark.parametrize("after", [13, 40, 131])
+def test_an_alarm_during_a_deployment_rolls_it_back(after):
+    scenario = a_scenario(Deploy(10, Behaviour()), FireAlarm(after, 60), alarms=True, alarms_rollback=True)
+    world = World(scenario)
+    play(world)
+    assert any("deployment failed: alarm detected." in line for line in world.history)
+    assert {task.task_definition_arn[-6:] for task in world.tasks()} == {"/api:1"}
+
+
+def test_an_alarm_that_fires_before_the_deployment_is_ignored():
+    scenario = a_scenario(FireAlarm(5, 600), Deploy(10, Behaviour()), alarms=True, alarms_rollback=True)
+    world = World(scenario)
+    play(world)
+    assert not any("alarm detected" in line for line in world.history)
+    assert {task.task_definition_arn[-6:] for task in world.tasks()} == {"/api:2"}
+
+
+def test_the_watch_sees_a_deployment_that_does_not_bake(monkeypatch):
+    monkeypatch.setattr(rollout, "_is_baked", lambda _draft: True)
+    with pytest.raises(Violation, match="before it can have baked"):
+        play(World(a_scenario(Deploy(10, Behaviour()), alarms=True, balanced=False)))
 
 
 def test_killed_tasks_are_replaced_from_their_own_revision():

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
+    from fairway.engine.control.deployment_alarms import WatchedAlarm
     from fairway.engine.control.task_health import Verdict
     from fairway.engine.model.elb import Target
     from fairway.engine.model.service import Service, ServiceDeployment
@@ -34,6 +36,8 @@ class ServiceView:
     """Service deployments that have not ended."""
     rate: float = 1.0
     """Engine seconds per real second: the grace period is a limit on real work and lasts real seconds."""
+    alarms: Mapping[str, WatchedAlarm] = field(default_factory=dict)
+    """Those that deployments of the service name, by name."""
 
 
 @dataclass(frozen=True, slots=True)

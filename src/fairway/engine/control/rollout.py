@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from fairway.engine.control import deployment_alarms
 from fairway.engine.control.circuit_breaker import threshold
 from fairway.engine.model.service import (
     Deployment,
@@ -23,6 +24,8 @@ from fairway.engine.model.service import (
 from fairway.engine.model.task import TaskStatus
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from fairway.engine.control.bounds import Bounds
     from fairway.engine.control.decision import Draft
     from fairway.engine.model.task import Task
@@ -31,9 +34,10 @@ BREAKER_REASON: Final = "ECS deployment circuit breaker: tasks failed to start."
 REQUESTED_REASON: Final = "Service deployment rollback was requested."
 _BACK: Final = {
     BREAKER_REASON: "ECS deployment circuit breaker: ",
+    deployment_alarms.REASON: "ECS deployment alarms: ",
     REQUESTED_REASON: "ECS deployment rollback requested: ",
 }
-"""How the deployment that is gone back to begins its `rolloutStateReason`; AWS's own text for a request is not known."""
+"""How the deployment that is gone back to begins its `rolloutStateReason`; AWS's own text for the last two is not known."""
 NO_CANDIDATE: Final = "No rollback candidate was found to run the rollback."
 STUCK: Final = (
     "was unable to stop or start tasks during a deployment because of the service deployment configuration. "
@@ -68,8 +72,16 @@ def begin(draft: Draft) -> None:
         current = record.arn == primary.service_deployment_arn
         match record.status:
             case ServiceDeploymentStatus.PENDING if current:
-                started = replace(record, status=ServiceDeploymentStatus.IN_PROGRESS, started_at=draft.now)
-                _put_record(draft, started)
+                watched = deployment_alarms.first_status(record.configuration, draft.view.alarms)
+                _put_record(
+                    draft,
+                    replace(
+                        record,
+                        status=ServiceDeploymentStatus.IN_PROGRESS,
+                        started_at=draft.now,
+                        alarms_status=watched,
+                    ),
+                )
             case ServiceDeploymentStatus.ROLLBACK_REQUESTED if current:
                 _fail(draft, REQUESTED_REASON, rollback=True)
             case ServiceDeploymentStatus.STOP_REQUESTED:
@@ -83,13 +95,21 @@ def _overtaken(primary: Deployment) -> str:
 
 
 def _end(draft: Draft, record: ServiceDeployment, status: ServiceDeploymentStatus) -> None:
-    breaker = record.breaker_status
-    if breaker == "MONITORING":
-        breaker = "MONITORING_COMPLETE"
+    breaker, alarms = (
+        "MONITORING_COMPLETE" if monitor == "MONITORING" else monitor
+        for monitor in (record.breaker_status, record.alarms_status)
+    )
     stopped = draft.now if status is ServiceDeploymentStatus.STOPPED else record.stopped_at
     _put_record(
         draft,
-        replace(record, status=status, finished_at=draft.now, stopped_at=stopped, breaker_status=breaker),
+        replace(
+            record,
+            status=status,
+            finished_at=draft.now,
+            stopped_at=stopped,
+            breaker_status=breaker,
+            alarms_status=alarms,
+        ),
     )
 
 
@@ -124,6 +144,25 @@ def judge(draft: Draft) -> None:
             _put_record(draft, replace(draft.records[record.arn], breaker_status="TRIGGERED"))
         draft.events.append(f"(deployment {primary.id}) deployment failed: tasks failed to start.")
         _fail(draft, BREAKER_REASON, rollback=breaker.rollback)
+
+
+def judge_alarms(draft: Draft) -> None:
+    """Let an alarm fail the newest deployment, from its first running task on until it is complete."""
+    primary = draft.service.primary
+    record = record_of(draft, primary)
+    if record is None or not _is_watched(record) or primary.rollout is not RolloutState.IN_PROGRESS:
+        return
+    fired = deployment_alarms.triggered(record.configuration, draft.view.alarms)
+    if not fired or not (primary.started_once or primary.bake_started_at is not None):
+        return
+    _put_record(draft, replace(record, alarms_status="TRIGGERED", alarms_triggered=fired))
+    draft.events.append(f"(deployment {primary.id}) {deployment_alarms.FAILED}")
+    _fail(draft, deployment_alarms.REASON, rollback=record.configuration.alarms_rollback)
+
+
+def _is_watched(record: ServiceDeployment) -> bool:
+    """Alarms can fail it: not any more once it is on its way back."""
+    return record.alarms_status == "MONITORING" and record.status is ServiceDeploymentStatus.IN_PROGRESS
 
 
 def _fail(draft: Draft, reason: str, *, rollback: bool) -> None:
@@ -166,6 +205,7 @@ def _restore(draft: Draft, failed: Deployment, candidate: Deployment, cause: str
         updated_at=draft.now,
         failed_tasks=0,
         started_once=False,
+        bake_started_at=None,
         launch_failures=0,
         next_start_at=None,
         service_deployment_arn=failed.service_deployment_arn,
@@ -180,7 +220,7 @@ def _restore(draft: Draft, failed: Deployment, candidate: Deployment, cause: str
 
 def complete(draft: Draft) -> None:
     """End the newest deployment if all that completion asks for is there; forget deployments that are over."""
-    if draft.service.primary.rollout is RolloutState.IN_PROGRESS and _is_complete(draft):
+    if draft.service.primary.rollout is RolloutState.IN_PROGRESS and _is_complete(draft) and _is_baked(draft):
         primary = draft.service.primary
         done = replace(
             primary,
@@ -206,16 +246,48 @@ def complete(draft: Draft) -> None:
 def _is_complete(draft: Draft) -> bool:
     """The newest deployment has its share healthy, and what it replaces is cleaned up (drained and stopped)."""
     primary, early = draft.service.primary, draft.service.configuration.early_success
-    desired = draft.service.desired_count
-    standing = [task for task in _standing(draft) if task.deployment_id == primary.id]
-    serving = sum(draft.verdicts[task.arn].healthy for task in standing)
     old_left = any(
         task.status is not TaskStatus.STOPPED for task in draft.tasks.values() if task.deployment_id != primary.id
     )
     if early.enable:
-        needed = max(min(1, desired), -(-desired * early.healthy_percent // 100))
-        return serving >= needed and not (early.blocking_cleanup and old_left)
-    return serving >= desired and len(standing) == desired and not old_left
+        return _is_up(draft) and not (early.blocking_cleanup and old_left)
+    return _is_up(draft) and not old_left
+
+
+def _is_up(draft: Draft) -> bool:
+    """The newest deployment has its share healthy; without early success: exactly all, and the old ones scaled to zero."""
+    primary, early = draft.service.primary, draft.service.configuration.early_success
+    desired, standing = draft.service.desired_count, _standing(draft)
+    own = [task for task in standing if task.deployment_id == primary.id]
+    serving = sum(draft.verdicts[task.arn].healthy for task in own)
+    if early.enable:
+        return serving >= max(min(1, desired), -(-desired * early.healthy_percent // 100))
+    return serving >= desired and len(own) == desired == len(standing)
+
+
+def bake(draft: Draft) -> None:
+    """Begin the time in which alarms are watched before the deployment is complete, when its tasks stand."""
+    primary = draft.service.primary
+    record = record_of(draft, primary)
+    if record is None or not _is_watched(record) or primary.rollout is not RolloutState.IN_PROGRESS:
+        return
+    if primary.bake_started_at is None and _is_up(draft):
+        put(draft, replace(primary, bake_started_at=draft.now))
+    draft.ask_again(_bake_end(draft, record))
+
+
+def _bake_end(draft: Draft, record: ServiceDeployment) -> datetime | None:
+    began = draft.service.primary.bake_started_at
+    return None if began is None else began + deployment_alarms.bake_time(record.configuration, draft.view.alarms)
+
+
+def _is_baked(draft: Draft) -> bool:
+    """No alarm is watched, or it was watched long enough."""
+    record = record_of(draft, draft.service.primary)
+    if record is None or not _is_watched(record):
+        return True
+    end = _bake_end(draft, record)
+    return end is not None and draft.now >= end
 
 
 def _standing(draft: Draft) -> list[Task]:

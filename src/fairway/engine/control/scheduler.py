@@ -2,7 +2,7 @@
 
     reconcile(view, now) -> Decision
 
-The order of the steps is the policy: count what failed, let the circuit breaker judge, replace what is unhealthy, start
+The order of the steps is the policy: count what failed, let the circuit breaker and the alarms judge, replace what is unhealthy, start
 what is missing, release what is old, and only then ask whether the deployment is complete.
 
 Each deployment has a desired count. The newest (PRIMARY) one wants the service's; an older one keeps what it had and gives
@@ -43,6 +43,7 @@ def reconcile(view: ServiceView, now: datetime) -> Decision:
     rollout.begin(draft)
     _count(draft)
     rollout.judge(draft)
+    rollout.judge_alarms(draft)
     bounds = rolling_bounds(
         draft.service.desired_count,
         draft.service.configuration.minimum_healthy_percent,
@@ -52,6 +53,7 @@ def reconcile(view: ServiceView, now: datetime) -> Decision:
     _start_missing(draft, bounds)
     _release_old(draft, bounds)
     _scale_in(draft, bounds)
+    rollout.bake(draft)
     rollout.complete(draft)
     rollout.report(draft, bounds)
     return draft.finish()

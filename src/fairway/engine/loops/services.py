@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 from fairway.engine.control.container_health import is_checked
 from fairway.engine.control.decision import Decision, ObservedTask, ServiceView, Start
+from fairway.engine.control.deployment_alarms import observe
 from fairway.engine.control.placement import choose_provider, new_task
 from fairway.engine.control.scheduler import reconcile
 from fairway.engine.control.task_lifecycle import stop
+from fairway.engine.model.alarm import Alarm, alarm_arn
 from fairway.engine.model.elb import Target
 from fairway.engine.model.service import Service, ServiceDeployment, ServiceEvent, ServiceStatus
 from fairway.engine.model.task import StopCode, TargetRef, Task, TaskStatus
 from fairway.engine.services.network import addresses_in_use, subnets_of
 from fairway.engine.store.schema import (
+    ALARMS,
     REVISIONS,
     SERVICE_DEPLOYMENTS,
     SERVICE_EVENTS,
@@ -62,8 +65,15 @@ class ServicesController:
             case Target() if entity.task_arn is not None and _state(change.before) != _state(change.after):
                 task = self._store.get(TASKS, entity.task_arn)
                 return () if task is None or task.service_arn is None else (task.service_arn,)
+            case Alarm():
+                return self._watching(entity)
             case _:
                 return ()
+
+    def _watching(self, alarm: Alarm) -> Iterable[str]:
+        """The services with a deployment under way that names an alarm."""
+        open_records = (record for record in self._store.all(SERVICE_DEPLOYMENTS) if not record.status.is_terminal)
+        return [record.service_arn for record in open_records if alarm.name in record.configuration.alarm_names]
 
     def step(self, key: str, now: datetime) -> datetime | None:
         service = self._store.get(SERVICES, key)
@@ -77,12 +87,19 @@ class ServicesController:
 
     def _view(self, service: Service) -> ServiceView:
         tasks = [task for task in self._store.find(TASKS, "service", service.arn) if _matters(task)]
-        records = self._store.find(SERVICE_DEPLOYMENTS, "service", service.arn)
+        records = [
+            record
+            for record in self._store.find(SERVICE_DEPLOYMENTS, "service", service.arn)
+            if not record.status.is_terminal
+        ]
+        names = {name for record in records for name in record.configuration.alarm_names}
+        found = {name: self._store.get(ALARMS, alarm_arn(service.region, self._account, name)) for name in names}
         return ServiceView(
             service=service,
             tasks=tuple(self._observe(task) for task in tasks),
-            records=tuple(record for record in records if not record.status.is_terminal),
+            records=tuple(records),
             rate=self._rate(),
+            alarms={name: observe(alarm) for name, alarm in found.items() if alarm is not None},
         )
 
     def _observe(self, task: Task) -> ObservedTask:

@@ -98,6 +98,7 @@ class DeploymentConfiguration:
     early_success: EarlySuccess = EarlySuccess()
     bake_minutes: int = 0
     alarm_names: tuple[str, ...] = ()
+    alarms_enable: bool = False
     alarms_rollback: bool = False
 
 
@@ -263,3 +264,6 @@ class ServiceDeployment:
     breaker_status: str = "DISABLED"
     breaker_failures: int = 0
     breaker_threshold: int = 0
+    alarms_status: str = "DISABLED"
+    """`alarms.status`: DISABLED, MONITORING, TRIGGERED or MONITORING_COMPLETE."""
+    alarms_triggered: tuple[str, ...] = ()

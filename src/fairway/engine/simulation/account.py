@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fairway.engine.simulation.scenario import Scenario
 
 REGION: Final = "us-east-1"
+ALARM: Final = "errors"
 _SUBNETS: Final = [subnet.id for subnet in default_subnets(REGION)[:2]]
 
 
@@ -54,6 +55,10 @@ def create_service(call: Call, scenario: Scenario) -> None:
             "deploymentCircuitBreaker": {"enable": scenario.breaker, "rollback": scenario.rollback},
         },
     }
+    if scenario.alarms:
+        _make_alarm(call)
+        watched = {"alarmNames": [ALARM], "enable": True, "rollback": scenario.alarms_rollback}
+        request["deploymentConfiguration"]["alarms"] = watched
     if scenario.balanced:
         request["healthCheckGracePeriodSeconds"] = scenario.grace_seconds
     call("ecs", "CreateService", **placed, **request)
@@ -82,6 +87,23 @@ def _make_balancer(call: Call) -> str:
         DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
     )
     return arn
+
+
+def _make_alarm(call: Call) -> None:
+    """An alarm without data, which keeps the state that it is put into."""
+    call(
+        "cloudwatch",
+        "PutMetricAlarm",
+        AlarmName=ALARM,
+        Namespace="shop",
+        MetricName="errors",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=2,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",
+    )
 
 
 def register(call: Call, scenario: Scenario, behaviour: Behaviour) -> str:

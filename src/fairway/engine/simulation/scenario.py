@@ -68,7 +68,22 @@ class StopDeployment:
     at: float
 
 
-Happening = KillTasks | NoPulls | CrashEngine | Deploy | Scale | StopDeployment
+@dataclass(frozen=True, slots=True)
+class FireAlarm:
+    """The alarm that deployments name is in ALARM for a while."""
+
+    at: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class QuietAlarm:
+    """It is in OK again: follows each FireAlarm."""
+
+    at: float
+
+
+Happening = KillTasks | NoPulls | CrashEngine | Deploy | Scale | StopDeployment | FireAlarm | QuietAlarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +104,9 @@ class Scenario:
     spot: bool
     """By a capacity provider strategy instead of a launch type."""
     happenings: tuple[Happening, ...]
+    alarms: bool = False
+    """Deployments are watched by an alarm."""
+    alarms_rollback: bool = False
 
 
 def draw(seed: int) -> Scenario:
@@ -101,6 +119,11 @@ def draw(seed: int) -> Scenario:
         maximum = 200
     happenings: list[Happening] = [Deploy(chance.uniform(0, 60), _behaviour(chance))]
     happenings.extend(_happening(chance) for _ in range(chance.choice([0, 1, 2, 3, 5, 8])))
+    # drawn apart, so that what a seed stood for before there were alarms stays what it was
+    alarming = random.Random(seed ^ 0xA1A2)
+    alarms = alarming.choices([True, False], [4, 6])[0]
+    if alarms:
+        happenings.extend(_firing(alarming) for _ in range(alarming.choice([0, 1, 1, 2, 3])))
     return Scenario(
         seed=seed,
         desired=desired,
@@ -113,7 +136,15 @@ def draw(seed: int) -> Scenario:
         rollback=chance.choices([True, False], [7, 3])[0],
         spot=chance.choices([True, False], [3, 7])[0],
         happenings=tuple(sorted(happenings, key=lambda happening: happening.at)),
+        alarms=alarms,
+        alarms_rollback=alarming.choices([True, False], [7, 3])[0],
     )
+
+
+def _firing(chance: random.Random) -> FireAlarm:
+    """Often within the first minutes, when a deployment is under way or bakes."""
+    at = chance.choice([chance.uniform(0, 400), chance.uniform(0, HORIZON_SECONDS)])
+    return FireAlarm(at, chance.choice([1, 30, 120, 600]))
 
 
 def _happening(chance: random.Random) -> Happening:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from fairway.engine.model.service import RolloutState, ServiceDeploymentStatus
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from fairway.engine.simulation.scenario import Behaviour
     from fairway.engine.simulation.world import Moment
 
+BAKE: Final = timedelta(minutes=2)
+"""The window of the alarm: two periods of a minute."""
 PEACE_SECONDS: Final = 5400.0
 """Three times the longest wait of the start throttle, and more."""
 
@@ -34,6 +37,7 @@ def play(world: World) -> None:
             check_ceiling(world, last, moment)
         last = moment
     check_end(world)
+    check_alarms(world)
 
 
 def check_floor(world: World, before: Moment, after: Moment) -> None:
@@ -76,6 +80,26 @@ def check_end(world: World) -> None:
         failed = {ServiceDeploymentStatus.STOPPED, ServiceDeploymentStatus.ROLLBACK_FAILED}
         if not any(r.status in failed for r in world.store.all(SERVICE_DEPLOYMENTS)):
             raise _broken(world, "the newest deployment failed, and no service deployment says so")
+
+
+def check_alarms(world: World) -> None:
+    """A deployment that was watched, and began in peace, does not succeed when the alarm fires after its first task ran."""
+    for record in world.store.all(SERVICE_DEPLOYMENTS):
+        watched, begun = record.alarms_status, record.started_at
+        if watched == "TRIGGERED" and record.status is ServiceDeploymentStatus.SUCCESSFUL:
+            raise _broken(world, f"{record.deployment_id} succeeded though its alarm fired")
+        if watched == "MONITORING" and record.status.is_terminal:
+            raise _broken(world, f"{record.deployment_id} has ended and its alarm is watched still")
+        if record.status is not ServiceDeploymentStatus.SUCCESSFUL or watched != "MONITORING_COMPLETE":
+            continue
+        assert begun is not None
+        assert record.finished_at is not None
+        ended = record.finished_at
+        baking = ended - BAKE
+        if any(baking < at < ended for at, firing in world.fired if firing):
+            raise _broken(world, f"{record.deployment_id} succeeded though its alarm fired while it baked")
+        if ended - begun < BAKE:
+            raise _broken(world, f"{record.deployment_id} succeeded after {ended - begun}, before it can have baked")
 
 
 def _ends(world: World, behaviour: Behaviour) -> bool:

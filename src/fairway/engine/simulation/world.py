@@ -31,14 +31,16 @@ from fairway.engine.services.elbv2.configuration import used_target_groups
 from fairway.engine.services.fault import AwsFault
 from fairway.engine.services.network import seed_network
 from fairway.engine.services.operation import Context
-from fairway.engine.simulation.account import REGION, create_service, register
+from fairway.engine.simulation.account import ALARM, REGION, create_service, register
 from fairway.engine.simulation.scenario import (
     Behaviour,
     CrashEngine,
     Deploy,
+    FireAlarm,
     Happening,
     KillTasks,
     NoPulls,
+    QuietAlarm,
     Scale,
     Scenario,
     StopDeployment,
@@ -124,6 +126,8 @@ class World:
         self._crashes = False
         self._told: set[str] = set()
         self.killed: set[str] = set()
+        self.fired: list[tuple[datetime, bool]] = []
+        """When the alarm came into ALARM (True) or left it."""
         self.history: list[str] = []
         seed_network(self.store)
         self._build()
@@ -254,6 +258,15 @@ class World:
                 self._update(desiredCount=desired)
             case StopDeployment():
                 self._stop_deployment()
+            case FireAlarm(seconds=seconds):
+                self._set_alarm("ALARM")
+                self._plan(QuietAlarm(happening.at), seconds)
+            case QuietAlarm():
+                self._set_alarm("OK")
+
+    def _set_alarm(self, state: str) -> None:
+        self.call("cloudwatch", "SetAlarmState", AlarmName=ALARM, StateValue=state, StateReason="planned")
+        self.fired.append((self.clock.now(), state == "ALARM"))
 
     def _kill(self, count: int) -> None:
         running = sorted(self.runtime.running())

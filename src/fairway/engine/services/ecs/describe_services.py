@@ -152,7 +152,11 @@ def show_configuration(configuration: DeploymentConfiguration) -> dict[str, Any]
         },
         "maximumPercent": configuration.maximum_percent,
         "minimumHealthyPercent": configuration.minimum_healthy_percent,
-        "alarms": {"alarmNames": [], "enable": False, "rollback": False},
+        "alarms": {
+            "alarmNames": list(configuration.alarm_names),
+            "enable": configuration.alarms_enable,
+            "rollback": configuration.alarms_rollback,
+        },
         "strategy": "ROLLING",
         "bakeTimeInMinutes": configuration.bake_minutes,
     }

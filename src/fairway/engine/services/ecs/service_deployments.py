@@ -105,7 +105,11 @@ def _whole(record: ServiceDeployment) -> dict[str, Any]:
             "failureCount": record.breaker_failures,
             "threshold": record.breaker_threshold,
         },
-        "alarms": {"status": "DISABLED", "alarmNames": [], "triggeredAlarmNames": []},
+        "alarms": {
+            "status": record.alarms_status,
+            "alarmNames": list(record.configuration.alarm_names),
+            "triggeredAlarmNames": list(record.alarms_triggered),
+        },
     }
     if record.status_reason:
         shown["statusReason"] = record.status_reason

@@ -34,7 +34,6 @@ UNSUPPORTED: Final = (
     "monitoring",
     "loadBalancers.advancedConfiguration",
     "deploymentConfiguration.strategy=ROLLING",
-    "deploymentConfiguration.alarms.enable",
     "deploymentConfiguration.lifecycleHooks",
     "deploymentConfiguration.linearConfiguration",
     "deploymentConfiguration.canaryConfiguration",
@@ -82,7 +81,18 @@ def read_configuration(
         breaker=_breaker(given.get("deploymentCircuitBreaker", {}), before.breaker),
         early_success=_early_success(given.get("earlySuccessCriteria"), before.early_success, minimum),
         bake_minutes=given.get("bakeTimeInMinutes", before.bake_minutes),
+        **_alarms(given.get("alarms")),
     )
+
+
+def _alarms(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """`alarms`; ECS does not ask whether they exist: tools create a service first, and the alarms on its metrics then."""
+    if given is None:
+        return {}
+    names = tuple(dict.fromkeys(given["alarmNames"]))
+    if given["enable"] and not names:
+        raise InvalidParameterException("alarmNames can not be empty when deployment alarms are enabled.")
+    return {"alarm_names": names, "alarms_enable": given["enable"], "alarms_rollback": given["rollback"]}
 
 
 def _breaker(given: Mapping[str, Any], before: CircuitBreaker) -> CircuitBreaker:
