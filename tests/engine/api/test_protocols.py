@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from fairway.engine.api import json_protocol, query_protocol
-from fairway.engine.api.identify import Target, identify
+from fairway.engine.api.identify import Target, identify, may_be_compressed
 from fairway.engine.api.query_protocol import MalformedForm
 from fairway.engine.api.validation import InvalidInput, Validator, WrongType
 from fairway.engine.services.awsmodel import service_model
@@ -150,3 +150,23 @@ def test_what_the_model_forbids(operation: str, request_: dict[str, object], tex
 def test_values_of_the_wrong_type(operation: str, request_: object) -> None:
     with pytest.raises(WrongType):
         Validator().read(service_model("ecs").operation_model(operation), request_)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/service/GraniteServiceVersion20100801/operation/ListMetrics", ("cloudwatch", "ListMetrics")),
+        ("/service/Nobody/operation/ListMetrics", (None, "ListMetrics")),
+        ("/service/GraniteServiceVersion20100801/operation/", (None, None)),
+        ("/", (None, None)),
+    ],
+)
+def test_the_path_of_an_rpc_request(path: str, expected: tuple[str | None, str | None]) -> None:
+    found = identify(signed("monitoring"), {}, path)
+    assert (found.service, found.operation) == expected
+
+
+def test_only_cloudwatch_takes_compressed_bodies() -> None:
+    assert may_be_compressed(signed("monitoring"))
+    assert not may_be_compressed(signed("ecs"))
+    assert not may_be_compressed({})

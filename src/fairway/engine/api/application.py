@@ -16,7 +16,7 @@ from fairway.engine.api import json_protocol, query_protocol
 from fairway.engine.api.cbor_protocol import PATH as RPC_PATH
 from fairway.engine.api.content_encoding import MalformedEncoding, TooLarge, decompress
 from fairway.engine.api.dispatch import Answer, Dispatcher, Fault, as_fault, cbor_fault
-from fairway.engine.api.identify import PASSIVE, Target, identify
+from fairway.engine.api.identify import PASSIVE, Target, identify, may_be_compressed
 from fairway.engine.api.query_protocol import MalformedForm
 from fairway.engine.services.awsmodel import SERVICES
 from fairway.engine.services.operation import Context
@@ -100,7 +100,9 @@ class Application:
         request_id = uuid(self._ids)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            body = decompress(await _read(receive), headers.get("content-encoding", ""), MOST_BODY_BYTES)
+            body = await _read(receive)
+            if may_be_compressed(headers):
+                body = decompress(body, headers.get("content-encoding", ""), MOST_BODY_BYTES)
             answer = _refuse(scope, headers)
             if answer is None:
                 answer = await self._answer(scope, headers, body, request_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.engine.api import cbor_protocol, json_protocol, query_protocol
@@ -83,7 +84,7 @@ class Dispatcher:
         try:
             request = json_protocol.parse(body)
             response = self._handle(service, operation, lambda _model: request, context)
-            return Answer(200, json_protocol.CONTENT_TYPE, json_protocol.render(response))
+            return Answer(200, _json_type(service), json_protocol.render(response))
         except MalformedBody as error:
             fault: AwsFault = Fault("SerializationException", str(error))
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets AWS's kind of error
@@ -145,7 +146,13 @@ class Dispatcher:
 def json_fault(service: str | None, fault: AwsFault) -> Answer:
     """An error in JSON; a service that also speaks the query protocol names that protocol's code in a header."""
     headers = () if service is None or "query" not in protocols(service) else (_query_error(fault),)
-    return Answer(fault.status, json_protocol.CONTENT_TYPE, json_protocol.render_fault(fault), fault.code, headers)
+    content_type = json_protocol.CONTENT_TYPE if service is None else _json_type(service)
+    return Answer(fault.status, content_type, json_protocol.render_fault(fault), fault.code, headers)
+
+
+@cache
+def _json_type(service: str) -> bytes:
+    return json_protocol.content_type(service_model(service).metadata.get("jsonVersion", "1.1"))
 
 
 def cbor_fault(fault: AwsFault) -> Answer:

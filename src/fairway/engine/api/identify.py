@@ -29,6 +29,10 @@ PASSIVE: Final = {
 _SCOPE: Final = re.compile(r"Credential=([^/,\s]*)/(\d{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 
 
+_COMPRESSES: Final = frozenset({"monitoring"})
+"""Signing names of services whose model lets clients compress requests (`requestcompression`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a request goes."""
@@ -59,6 +63,12 @@ def _by_version() -> dict[str, str]:
         if "query" in protocols(name):
             versions[model.api_version] = name
     return versions | {version: name for name, (_, version) in PASSIVE.items() if version}
+
+
+def may_be_compressed(headers: Mapping[str, str]) -> bool:
+    """Whether the request is for a service to which clients may send compressed bodies."""
+    scope = _SCOPE.search(headers.get("authorization", ""))
+    return scope is not None and scope.group(4) in _COMPRESSES
 
 
 def identify(headers: Mapping[str, str], query: Mapping[str, str], path: str = "/") -> Target:

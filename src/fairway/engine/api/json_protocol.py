@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 CONTENT_TYPE: Final = b"application/x-amz-json-1.1"
 
 
+def content_type(version: str) -> bytes:
+    """Of bodies in a version of the protocol: 1.0 or 1.1."""
+    return f"application/x-amz-json-{version}".encode()
+
+
 class MalformedBody(Exception):
     """The body is not a JSON object."""
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from fairway.engine.model.metric import Distribution, MetricKey, Point, merge
+from fairway.engine.store.store import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -73,7 +74,11 @@ class MetricStore:
         return bool(self._waiting)
 
     def put(self, data: Iterable[Datum]) -> None:
-        """Take measurements in; what falls into the same span is put together."""
+        """Take measurements in; what falls into the same span is put together.
+
+        Raises:
+            StoreUnavailable: the file does not take a metric that is new.
+        """
         for datum in data:
             series = self._need(datum.key)
             resolutions = (1, MINUTE) if datum.high_resolution else (MINUTE,)
@@ -177,8 +182,11 @@ class MetricStore:
     def _need(self, key: MetricKey) -> _Series:
         series = self._series.get(key)
         if series is None:
-            with self._transaction() as connection:
-                cursor = connection.execute("INSERT INTO series (key) VALUES (?)", (_name(key),))
+            try:
+                with self._transaction() as connection:
+                    cursor = connection.execute("INSERT INTO series (key) VALUES (?)", (_name(key),))
+            except sqlite3.Error as error:
+                raise StoreUnavailable(f"the metrics' file was not written: {error}") from error
             assert cursor.lastrowid is not None
             series = self._series[key] = _Series(cursor.lastrowid, 0)
         return series
