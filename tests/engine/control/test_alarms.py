@@ -155,6 +155,15 @@ def test_when_it_is_evaluated(period: int, periods: int, interval: int, end: str
             ),
         ),
         ("-----", "missing", "Insufficient Data: 3 datapoints were unknown."),
+        (
+            "----0",
+            "breaching",
+            (
+                "Threshold Crossed: 0 out of the last 1 datapoints [0.0 (01/01/26 12:04:00)] were greater than or equal to the "
+                "threshold (1.0) (minimum 2 datapoints for OK -> ALARM transition). 2 missing datapoints were treated as "
+                "[Breaching]."
+            ),
+        ),
     ],
 )
 def test_reasons(text: str, missing: str, reason: str) -> None:

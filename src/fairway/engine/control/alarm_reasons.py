@@ -43,6 +43,9 @@ def reason(watch: Watch, verdict: Verdict) -> str:
         f"{'' if alarmed else 'not '}{_COMPARED[watch.operator]} the threshold ({watch.threshold}) "
         f"(minimum {_count(needed, 'datapoint')} for {'OK -> ALARM' if alarmed else 'ALARM -> OK'} transition)."
     )
+    treated = _TREATED.get(watch.missing)
+    if verdict.filled and treated:
+        text += f" {_count(verdict.filled, 'missing datapoint')} {_was(verdict.filled)} treated as [{treated}]."
     return text[:_MOST_REASON]
 
 

@@ -17,6 +17,7 @@ from fairway.engine.services.cloudwatch.queries import check_statistic, period_o
 from fairway.engine.services.cloudwatch.table import (
     OPERATIONS,
     InvalidParameterCombination,
+    LimitExceeded,
     ResourceNotFound,
     ValidationError,
     read_dimensions,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 MOST_DELETED: Final = 100
 MOST_QUERIES: Final = 20
+MOST_ALARMS: Final = 5000
+"""Of a region. Source: CloudWatch User Guide, "CloudWatch service quotas"."""
 _ACTIONS: Final = ("OKActions", "AlarmActions", "InsufficientDataActions")
 _HIGH_RESOLUTION: Final = frozenset({10, 20, 30})
 _HOUR, _DAY, _WEEK = 3600, 86_400, 604_800
@@ -100,6 +103,8 @@ def put_composite_alarm(ctx: Context, request: Request) -> Response:
 
 def _put(ctx: Context, request: Request, fresh: Alarm) -> None:
     living = ctx.store.get(ALARMS, fresh.arn)
+    if living is None and len(ctx.store.find(ALARMS, "region", ctx.region)) >= MOST_ALARMS:
+        raise LimitExceeded(f"The quota of {MOST_ALARMS} alarms in a region is reached.")
     if living is not None and living.is_composite is not fresh.is_composite:
         raise ValidationError(f"{fresh.name} exists already, and is an alarm of the other type")
     if len(fresh.name) > 1 and fresh.name.startswith(" "):
