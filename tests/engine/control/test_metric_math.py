@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fairway.engine.control.metric_functions import Scope, Series, evaluate
+from fairway.engine.control.metric_functions import Scope, evaluate
 from fairway.engine.control.metric_math import InvalidExpression, parse
+from fairway.engine.control.metric_series import Series
 
 MOMENTS = (0, 60, 120, 180, 240)
 

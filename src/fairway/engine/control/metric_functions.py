@@ -1,7 +1,6 @@
 """Metric math: what an expression means, over time series.
 
-A missing point counts as 0 in arithmetic and comparison when the other series has one; where that would divide by zero
-the point is dropped. AVG, MAX, … of one series give a number, of several the series of each moment's.
+AVG, MAX, … of one series give a number, of several the series of each moment's.
 Source: CloudWatch User Guide, "Math expressions with metrics" (functions, IF expressions).
 """
 
@@ -24,24 +23,10 @@ from fairway.engine.control.metric_math import (
     Operation,
     Text,
 )
+from fairway.engine.control.metric_series import Series, Value, arithmetic, interpolated, single
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """Values by epoch seconds, oldest first."""
-
-    label: str
-    points: Mapping[int, float]
-
-    def map(self, function: Callable[[float], float | None]) -> Series:
-        found = ((at, function(value)) for at, value in self.points.items())
-        return Series(self.label, {at: value for at, value in found if value is not None})
-
-
-Value = float | str | Series | list[Series]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +72,9 @@ def _value(node: Node, scope: Scope) -> Value:
         case Array(items):
             return _array([_value(item, scope) for item in items])
         case Negated(operand):
-            return _arithmetic("-", 0.0, _value(operand, scope))
+            return arithmetic("-", 0.0, _value(operand, scope))
         case Operation(operator, left, right):
-            return _arithmetic(operator, _value(left, scope), _value(right, scope))
+            return arithmetic(operator, _value(left, scope), _value(right, scope))
         case Call(function, arguments):
             return _call(function, arguments, scope)
 
@@ -105,80 +90,6 @@ def _array(items: list[Value]) -> list[Series]:
             case _:
                 raise InvalidExpression("an array holds time series only")
     return found
-
-
-# -- operators ---------------------------------------------------------------------------------------------------------
-
-
-def _apply(operator: str, left: float, right: float) -> float | None:
-    try:
-        match operator:
-            case "+":
-                return left + right
-            case "-":
-                return left - right
-            case "*":
-                return left * right
-            case "/":
-                return left / right if right else None
-            case "^":
-                power = left**right
-                return power if isinstance(power, float) and math.isfinite(power) else None
-    except (OverflowError, ZeroDivisionError):
-        return None
-    return float(
-        {
-            "==": left == right,
-            "!=": left != right,
-            "<": left < right,
-            ">": left > right,
-            "<=": left <= right,
-            ">=": left >= right,
-            "AND": bool(left) and bool(right),
-            "OR": bool(left) or bool(right),
-        }[operator]
-    )
-
-
-def _arithmetic(operator: str, left: Value, right: Value) -> Value:
-    match left, right:
-        case (str(), _) | (_, str()):
-            raise InvalidExpression(f"{operator} does not work on text")
-        case (list(), list()):
-            raise InvalidExpression(f"{operator} does not work on two arrays of time series")
-        case (list(), _):
-            return [_single(_arithmetic(operator, one, right)) for one in left]
-        case (_, list()):
-            return [_single(_arithmetic(operator, left, one)) for one in right]
-        case (Series(), Series()):
-            return _both(operator, left, right)
-        case (Series(), float()):
-            number = right
-            return left.map(lambda value: _apply(operator, value, number))
-        case (float(), Series()):
-            first = left
-            return right.map(lambda value: _apply(operator, first, value))
-        case (float(), float()):
-            result = _apply(operator, left, right)
-            if result is None:
-                raise InvalidExpression("a number is divided by zero")
-            return result
-    raise InvalidExpression(f"{operator} does not work on these operands")
-
-
-def _both(operator: str, left: Series, right: Series) -> Series:
-    found = {}
-    for at in sorted(left.points.keys() | right.points.keys()):
-        result = _apply(operator, left.points.get(at, 0.0), right.points.get(at, 0.0))
-        if result is not None:
-            found[at] = result
-    return Series(left.label, found)
-
-
-def _single(value: Value) -> Series:
-    if not isinstance(value, Series):
-        raise InvalidExpression("a time series is expected")
-    return value
 
 
 # -- functions ---------------------------------------------------------------------------------------------------------
@@ -324,7 +235,7 @@ def _fill(arguments: tuple[Node, ...], scope: Scope) -> Value:
     value = _value(subject, scope)
     if isinstance(value, list):
         return [_filled(one, filler, scope) for one in value]
-    return _filled(_single(value), filler, scope)
+    return _filled(single(value), filler, scope)
 
 
 def _filled(series: Series, filler: Node, scope: Scope) -> Series:
@@ -339,7 +250,7 @@ def _filled(series: Series, filler: Node, scope: Scope) -> Series:
                     found[at] = next(reversed(found.values()))
             return Series(series.label, found)
         case Name("LINEAR"):
-            return Series(series.label, _interpolated(points, scope.moments))
+            return Series(series.label, interpolated(points, scope.moments))
     other = _value(filler, scope)
     if isinstance(other, float):
         return Series(series.label, {at: points.get(at, other) for at in scope.moments})
@@ -349,21 +260,6 @@ def _filled(series: Series, filler: Node, scope: Scope) -> Series:
         series.label,
         {at: points.get(at, other.points.get(at, 0.0)) for at in scope.moments if at in points or at in other.points},
     )
-
-
-def _interpolated(points: Mapping[int, float], moments: tuple[int, ...]) -> dict[int, float]:
-    known = sorted(points)
-    found = {}
-    for at in moments:
-        if at in points:
-            found[at] = points[at]
-            continue
-        before = max((k for k in known if k < at), default=None)
-        after = min((k for k in known if k > at), default=None)
-        if before is not None and after is not None:
-            share = (at - before) / (after - before)
-            found[at] = points[before] + (points[after] - points[before]) * share
-    return found
 
 
 def _if(arguments: tuple[Node, ...], scope: Scope) -> Value:

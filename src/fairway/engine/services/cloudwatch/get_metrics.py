@@ -25,7 +25,7 @@ from fairway.engine.store.metrics import MINUTES_KEPT_SECONDS, SECONDS_KEPT_SECO
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fairway.engine.control.metric_functions import Series
+    from fairway.engine.control.metric_series import Series
     from fairway.engine.control.statistics import Statistic
     from fairway.engine.model.alarm import MetricQuery
     from fairway.engine.model.metric import Distribution

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from fairway.engine.control.metric_functions import ELSEWHERE, FUNCTIONS, Scope, Series, evaluate
+from fairway.engine.control.metric_functions import ELSEWHERE, FUNCTIONS, Scope, evaluate
 from fairway.engine.control.metric_math import InvalidExpression, Node, functions_in, names_in, parse
+from fairway.engine.control.metric_series import Series
 from fairway.engine.control.statistics import UnknownStatistic, read_statistic
 from fairway.engine.model.alarm import MetricQuery
 from fairway.engine.model.metric import MetricKey
@@ -17,7 +18,7 @@ from fairway.engine.services.fault import not_here
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from fairway.engine.control.metric_functions import Value
+    from fairway.engine.control.metric_series import Value
     from fairway.engine.store.metrics import MetricStore
 
 _ID: Final = re.compile(r"[a-z][A-Za-z0-9_]*")
