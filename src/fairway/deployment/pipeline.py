@@ -156,6 +156,9 @@ class Pipeline:
             gives_up=options.gives_up,
             held=bool(journal.one_way),
             rolls_back_over_time=options.rolls_back_over_time,
+            watched={key: spec.monitor for key, spec in project.services.items()}
+            if Step.MONITOR in options.selection.steps | options.selection.later
+            else {},
         )
         self._scheduled = Scheduled(context, release.scheduled, journal.scheduled_before)
         self.result = Result(services=self._services.result)

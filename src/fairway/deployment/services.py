@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fairway.deployment.follow import Followed, Watcher
 from fairway.deployment.give_up import clear_sign
+from fairway.deployment.guard_alarms import guard
 from fairway.deployment.known_good import last_known_good, settings_of
 from fairway.deployment.order import ready
 from fairway.deployment.outcome import Ending, Outcome
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from fairway.deployment.context import Context
     from fairway.deployment.release import Release, ServiceRelease
     from fairway.observed import TaskDefinition
+    from fairway.project.checks import Monitoring
 
 
 @dataclass(slots=True)
@@ -71,8 +73,11 @@ class Services:
         gives_up: bool = True,
         held: bool = False,
         rolls_back_over_time: bool = False,
+        watched: Mapping[str, Monitoring | None] | None = None,
     ) -> None:
         """`before`: by key, the task definition that served before; a service that is missing there is created.
+
+        `watched`: by key, the limits of what is watched.
 
         `held`: nothing goes back by itself, since a migration of this run cannot be undone.
         """
@@ -80,6 +85,7 @@ class Services:
         self._release = release
         self._before = before
         self._gives_up = gives_up
+        self._watched = watched or {}
         self._held = held
         self._rolls_back_over_time = rolls_back_over_time and not held
         self._watcher = Watcher(
@@ -207,12 +213,13 @@ class Services:
                 context.begun.services[item.key] = item.key not in self._before
                 return Started(item.name, record, created=item.key not in self._before)
         context.guard()
+        document = guard(context, item, self._watched.get(item.key))
         if living is None:
-            assert item.service is not None
+            assert document is not None
             context.begun.services[item.key] = True
-            return create(observer, pace, item.service, item.name, definition.arn)
+            return create(observer, pace, document, item.name, definition.arn)
         context.begun.services[item.key] = False
-        return update(observer, pace, item.service, living, definition.arn, held=self._held)
+        return update(observer, pace, document, living, definition.arn, held=self._held)
 
     # -- ends --------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fairway.observed import GUARD_PREFIX
 from fairway.project.definition import READ_ONLY
 
 if TYPE_CHECKING:
@@ -163,11 +164,20 @@ def file_service(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**made, "tags": own_tags(made.get("tags", {}))} if "tags" in made else dict(made)
 
 
+def without_guards(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """The deployment configuration without alarms that Fairway has made itself: no file names them."""
+    names = configuration.get("alarms", {}).get("alarmNames", ())
+    own = bool(names) and all(str(name).startswith(GUARD_PREFIX) for name in names)
+    return {key: value for key, value in configuration.items() if not (own and key == "alarms")}
+
+
 def living_service(living: Living) -> dict[str, Any]:
     """A living service in the canonical form of what creates one."""
     assert living.service is not None
     document = living.service.document
     made = {name: document[name] for name in _SHOWN if name in document}
+    if "deploymentConfiguration" in made:
+        made["deploymentConfiguration"] = without_guards(made["deploymentConfiguration"])
     primary: Mapping[str, Any] = next((d for d in document.get("deployments", ()) if d.get("status") == "PRIMARY"), {})
     made |= {name: primary[name] for name in _SHOWN_OF_DEPLOYMENTS if name in primary}
     made |= {name: (living.revision or {})[name] for name in _SHOWN_OF_REVISIONS if name in (living.revision or {})}
@@ -184,7 +194,7 @@ def deployed_settings(living: Living) -> dict[str, Any]:
     # a revision has the version that LATEST was then
     made.pop("platformVersion", None)
     if living.configuration is not None:
-        made["deploymentConfiguration"] = living.configuration
+        made["deploymentConfiguration"] = without_guards(living.configuration)
     found: dict[str, Any] = canonical(made)
     return found
 

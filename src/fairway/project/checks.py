@@ -98,4 +98,6 @@ class Monitoring:
     p95_seconds: float | None = None
     task_failures: int | None = 0
     on_inconclusive: str = HOLD
+    alarms: bool = True
+    """ECS is given alarms with the same limits, where the service's settings are ours."""
     metrics: tuple[MetricLimit, ...] = ()

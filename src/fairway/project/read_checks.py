@@ -36,7 +36,7 @@ CHECK_KEYS: Final = frozenset({"verify", "monitor", "metrics", "url"})
 _REQUEST: Final = {"path", "status", "json", "headers", "p95_seconds", "requests", "required", "url"}
 _JOURNEY: Final = {"journey", "required", "url"}
 _TASK: Final = {"via", "task"}
-_MONITOR: Final = {"minutes", "error_rate", "p95_seconds", "task_failures", "on_inconclusive"}
+_MONITOR: Final = {"minutes", "error_rate", "p95_seconds", "task_failures", "on_inconclusive", "alarms"}
 _METRIC: Final = {"namespace", "name", "dimensions", "statistic", "max", "min"}
 _STATISTIC: Final = re.compile(r"Average|Sum|Minimum|Maximum|SampleCount|p\d{1,2}(\.\d{1,10})?|p100")
 _LONGEST_MINUTES: Final = 24 * 60
@@ -165,6 +165,7 @@ class ChecksReader:
             "p95_seconds": keys.number("p95_seconds", low=0.001, high=_SECONDS),
             "task_failures": keys.whole("task_failures", low=0, high=100_000),
             "on_inconclusive": keys.choice("on_inconclusive", {HOLD, KEEP}, HOLD),
+            "alarms": keys.flag("alarms"),
         }
         return {key: value for key, value in read.items() if key in keys}
 
