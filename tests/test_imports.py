@@ -33,7 +33,35 @@ def test_importing_it_loads_nothing_heavy(module):
 
 
 def test_the_public_names():
-    assert sorted(fairway.__all__) == ["FairwayError"]
+    assert sorted(fairway.__all__) == sorted(
+        [
+            "Change",
+            "Choices",
+            "Deployed",
+            "DeploymentFailed",
+            "DeploymentHeld",
+            "DeploymentRolledBack",
+            "DeploymentSuperseded",
+            "Ending",
+            "FairwayError",
+            "Finding",
+            "Health",
+            "Listener",
+            "Options",
+            "Outcome",
+            "Project",
+            "Result",
+            "Step",
+            "UsageError",
+            "WentBack",
+            "choose_steps",
+            "deploy",
+            "lint_project",
+            "load_project",
+            "plan",
+            "rollback",
+        ]
+    )
     assert all(getattr(fairway, name) for name in fairway.__all__)
     assert set(fairway.__all__) <= set(dir(fairway))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

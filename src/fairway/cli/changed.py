@@ -22,7 +22,7 @@ def narrow(choices: Choices, revision: str | None, project: Project) -> Choices 
     """
     if revision is None:
         return choices
-    from fairway.cli.commit import has_changed  # noqa: PLC0415 - only for this option
+    from fairway.deployment.commit import has_changed  # noqa: PLC0415 - only for this option
 
     changed = []
     for key in choices.services or project.services:

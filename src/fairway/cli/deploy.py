@@ -213,9 +213,10 @@ class _Deploying:
 
     def _deploy(self, release: Release) -> int:
         from fairway.cli.ci import ci_address  # noqa: PLC0415 - only what a verb needs is imported
-        from fairway.cli.commit import commit_of  # noqa: PLC0415
         from fairway.cli.confirm import confirm  # noqa: PLC0415
         from fairway.cli.linted import refuse_errors  # noqa: PLC0415
+        from fairway.deployment.commit import commit_of  # noqa: PLC0415
+        from fairway.deployment.one_way import one_way_migrations  # noqa: PLC0415
         from fairway.deployment.pin import pin_images  # noqa: PLC0415
         from fairway.deployment.pipeline import begin_journal, check_release  # noqa: PLC0415
         from fairway.deployment.register import Origin, run_id  # noqa: PLC0415
@@ -229,7 +230,8 @@ class _Deploying:
             out.event("finished", at=place.aws.now(), exit_code=0)
             return 0
         self.keys = tuple(item.key for item in release.services)
-        one_way = self._one_way(release, living) if Step.MIGRATE in self._selection else ()
+        migrates = Step.MIGRATE in self._selection
+        one_way = one_way_migrations(place.observer, self._project, release, living) if migrates else ()
         origin = Origin(
             run_id(place.aws.now()),
             place.aws.caller_arn(),
@@ -312,28 +314,6 @@ class _Deploying:
 
         self._out.counter(f"{name} is locked by run {holding.run} for {seconds:.0f} s more (unless it is renewed)")
         sleep(min(5.0, max(0.5, seconds)))
-
-    def _one_way(self, release: Release, living: Mapping[str, Service]) -> tuple[str, ...]:
-        """The migrations of this release that cannot be undone."""
-        from fairway.cli.commit import added_since  # noqa: PLC0415 - only what a verb needs is imported
-        from fairway.observed import COMMIT_TAG  # noqa: PLC0415
-        from fairway.project.one_way import one_way_of, read_migrations  # noqa: PLC0415
-
-        found: list[str] = []
-        for task in release.before:
-            spec = self._project.tasks[task.key]
-            if spec.one_way is True:
-                found.append(task.key)
-            if spec.one_way != "auto" or spec.revisions is None:
-                continue
-            commits = {
-                self._place.observer.task_definition(service.task_definition, fresh=True).tags.get(COMMIT_TAG)
-                for service in living.values()
-            }
-            commit = commits.pop() if len(commits) == 1 else None
-            added = None if commit is None else added_since(self._project.root, commit, spec.revisions)
-            found += [migration.revision for migration in one_way_of(read_migrations(spec.revisions), added)]
-        return tuple(found)
 
     # -- going -------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,197 @@
+"""Fairway as a library: the same steps and states as the command line, for programs that deploy.
+
+    import fairway
+
+    project = fairway.load_project(Path("."), "production")
+    ended = fairway.deploy(project, fairway.Choices(tag="v2"))
+    if ended.exit_code:
+        print(ended.result.services.followed["api"].outcome)
+
+Nothing is asked and nothing is printed: a `Listener` hears of each `Change`. Whoever calls this has decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fairway.aws.observe import Observer
+from fairway.aws.pace import Pace
+from fairway.aws.session import connect
+from fairway.aws.survey import survey
+from fairway.clock import monotonic
+from fairway.deployment.commit import commit_of
+from fairway.deployment.context import Context
+from fairway.deployment.follow import Watcher
+from fairway.deployment.one_way import one_way_migrations
+from fairway.deployment.pin import pin_images
+from fairway.deployment.pipeline import Options, Pipeline, Result, begin_journal, check_release
+from fairway.deployment.progress import Silent
+from fairway.deployment.recorder import Recorder
+from fairway.deployment.register import Origin, mark, run_id
+from fairway.deployment.release import make_release, resolve_release
+from fairway.deployment.report import make_report
+from fairway.deployment.rollback import Unchanged, plan_rollback, rollback_exit_code, start_rollback
+from fairway.deployment.steps import Step
+from fairway.errors import UsageError
+from fairway.lint.project import errors_of
+from fairway.observed import BAD, GOOD
+from fairway.planning.plan import plan as make_plan
+from fairway.planning.unchanged import without_unchanged
+from fairway.project.prices import load_prices
+
+if TYPE_CHECKING:
+    from fairway.deployment.outcome import Outcome
+    from fairway.deployment.progress import Listener
+    from fairway.deployment.release import Choices
+    from fairway.planning.plan import Plan
+    from fairway.planning.release import Release
+    from fairway.project.model import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A deployment that has ended."""
+
+    result: Result
+    report: dict[str, Any]
+    """What `.fairway/reports/RUN.json` holds."""
+    unchanged: tuple[str, ...] = ()
+    """Services that serve exactly this already, and were left alone."""
+
+    @property
+    def exit_code(self) -> int:
+        """As the command line has it: 0, 4, 5, 6 or 7."""
+        return self.result.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class WentBack:
+    """A rollback that has ended."""
+
+    service: str
+    exit_code: int
+    outcome: Outcome | None
+    """None: the known good revision serves already."""
+    reason: str
+
+
+def deploy(
+    project: Project,
+    choices: Choices,
+    *,
+    options: Options | None = None,
+    timeout_seconds: float | None = None,
+    force: bool = False,
+    ci: str | None = None,
+    listener: Listener | None = None,
+) -> Deployed:
+    """Deploy what the choices name, and follow it to its end: seconds to half an hour.
+
+    Raises:
+        UsageError: lint finds errors, a definition is wrong, the account is another one; nothing was changed.
+        Locked: somebody else deploys one of the services.
+        AwsError: AWS refused before any service was changed, or cannot be reached.
+    """
+    options = options or Options()
+    selection = options.selection
+    aws = connect(project.environment)
+    observer, pace = Observer(aws, project.environment.cluster), Pace(is_local=project.environment.is_local)
+    release = pin_images(aws, resolve_release(aws, make_release(project, choices)))
+    living = check_release(observer, release)
+    same: tuple[str, ...] = ()
+    if not force and Step.SERVICES in selection:
+        release, same = without_unchanged(release, survey(observer, [item.name for item in release.services], ()))
+    errors = errors_of(project) if Step.LINT in selection else ()
+    if errors:
+        raise UsageError(f"lint finds {errors[0].place}: {errors[0].message}", hint=errors[0].remedy)
+    one_way = one_way_migrations(observer, project, release, living) if Step.MIGRATE in selection else ()
+    origin = Origin(
+        run_id(aws.now()),
+        aws.caller_arn(),
+        release.version,
+        commit_of(project.root),
+        ci=ci,
+        one_way=one_way,
+        skipped=tuple(selection.skipped),
+    )
+    recorder = Recorder(listener or Silent(), aws)
+    context = Context(observer, pace, recorder, origin, timeout_seconds=timeout_seconds)
+    began, since = aws.now(), monotonic()
+    result = Result()
+    if release.services:
+        journal = begin_journal(context, project, release, choices, options, living)
+        result = Pipeline(context, project, release, journal, options).go()
+    where = {
+        "name": project.environment.name,
+        "account": aws.caller()["Account"],
+        "region": project.environment.region,
+        "cluster": project.environment.cluster,
+    }
+    report = make_report(
+        result,
+        origin,
+        project=project.name,
+        environment=where,
+        began=began,
+        ended=aws.now(),
+        seconds=monotonic() - since,
+        timeline=recorder.entries,
+    )
+    return Deployed(result, report, same)
+
+
+def plan(project: Project, choices: Choices) -> Plan:
+    """What a deployment would change, restart and cost. Reads only.
+
+    Raises:
+        UsageError: a definition is wrong, or the account is another one.
+        AwsError: AWS refuses, or cannot be reached.
+    """
+    aws = connect(project.environment)
+    observer = Observer(aws, project.environment.cluster)
+    release: Release = pin_images(aws, resolve_release(aws, make_release(project, choices)))
+    check_release(observer, release)
+    families = [str(task.definition["family"]) for task in release.before]
+    living = survey(observer, [item.name for item in release.services], families)
+    return make_plan(release, living, load_prices(project.prices_path))
+
+
+def rollback(
+    project: Project,
+    service: str,
+    *,
+    to: str | None = None,
+    further: bool = False,
+    over_one_way: bool = False,
+    timeout_seconds: float | None = None,
+    listener: Listener | None = None,
+) -> WentBack:
+    """Take one service (its key in the project) back to its last known good revision, at once.
+
+    Raises:
+        UsageError: there is nothing to go back to, or a migration between cannot be undone.
+        AwsError: AWS refuses, or cannot be reached.
+    """
+    if service not in project.services:
+        raise UsageError(
+            f"there is no service {service!r} in fairway.toml", hint=f"one of {', '.join(project.services)}"
+        )
+    aws = connect(project.environment)
+    observer, pace = Observer(aws, project.environment.cluster), Pace(is_local=project.environment.is_local)
+    name = project.services[service].service_name
+    planned = plan_rollback(observer, name, to, further=further, over_one_way=over_one_way)
+    if isinstance(planned, Unchanged):
+        return WentBack(service, 0, None, planned.reason)
+    if planned.marks_bad:
+        mark(aws, planned.current.arn, BAD, aws.now(), why=f"rolled back by {aws.caller_arn()}")
+    followed = start_rollback(observer, pace, planned)
+    watcher = Watcher(observer, pace, listener or Silent(), timeout_seconds=timeout_seconds)
+    while not watcher.look([followed]):
+        watcher.wait()
+    assert followed.outcome is not None
+    landed = observer.services([name]).get(name)
+    code = rollback_exit_code(planned, followed.outcome, "" if landed is None else landed.task_definition)
+    if code == 0:
+        mark(aws, planned.choice.definition.arn, GOOD, aws.now())
+    return WentBack(service, code, followed.outcome, followed.outcome.text)
