@@ -137,6 +137,7 @@ def _advise(out: Output, key: str, exit_code: int, *, is_new: bool, environment:
 
 
 def _publish(out: Output, ended: Ended, diagnoses: Mapping[str, Mapping[str, Any]]) -> None:
+    from fairway.cli.ci import tell_ci  # noqa: PLC0415 - only what a verb needs is imported
     from fairway.deployment.publish import post_summary, upload_report, write_report  # noqa: PLC0415 - as above
     from fairway.deployment.report import make_report  # noqa: PLC0415
 
@@ -158,6 +159,7 @@ def _publish(out: Output, ended: Ended, diagnoses: Mapping[str, Mapping[str, Any
         timeline=ended.timeline,
         diagnoses=diagnoses,
     )
+    tell_ci(out, report)
     problems = []
     try:
         page = write_report(report, project.root)

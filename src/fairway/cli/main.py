@@ -105,6 +105,9 @@ def build_parser(verb: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=int, metavar="N", help="port of the local engine (default: $FAIRWAY_PORT, else 4566)"
     )
+    parser.add_argument(
+        "--file", metavar="FILE", help="the project file (default: the nearest fairway.toml; $FAIRWAY_FILE)"
+    )
     module.add_arguments(parser)
     parser.set_defaults(run=module.run)
     return parser
@@ -131,6 +134,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UsageError(
                 f"--port is the local engine's, and {arguments.env} is on AWS itself", hint="leave --port out"
             )
+        if arguments.file is not None:
+            os.environ["FAIRWAY_FILE"] = arguments.file
         if arguments.port is not None:
             os.environ["FAIRWAY_PORT"] = str(arguments.port)
         if arguments.port is not None or "FAIRWAY_PORT" in os.environ:

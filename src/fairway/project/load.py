@@ -61,11 +61,23 @@ _ACCOUNT: Final = re.compile(r"\d{12}")
 
 
 def find_project_file(start: Path, *, is_needed: bool = False) -> Path:
-    """The nearest fairway.toml in `start` or above; `is_needed`: the verb has no other way to name services.
+    """The file that FAIRWAY_FILE names, else the nearest fairway.toml in `start` or above.
+
+    `is_needed`: the verb has no other way to name services. Several project files in one repository lie in folders of their
+    own, each with its own deploy/environments.
 
     Raises:
         UsageError: there is none.
     """
+    named = os.environ.get("FAIRWAY_FILE")
+    if named:
+        path = (start / named).absolute()
+        path = path / FILE if path.is_dir() else path
+        if path.name == FILE and path.is_file():
+            return path
+        raise UsageError(
+            f"there is no project file {path}", hint=f"--file (or FAIRWAY_FILE) names a {FILE}, or its folder"
+        )
     for folder in (start.absolute(), *start.absolute().parents):
         if (folder / FILE).is_file():
             return folder / FILE
