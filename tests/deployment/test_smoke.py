@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.conftest import SUBNETS
+from tests.conftest import GROUP, SUBNETS
 from tests.conftest import a_definition as a_task_document
 
 from fairway.observed import DEPLOYMENT_TAG
@@ -61,11 +61,12 @@ def test_its_exit_code_decides(smoke, fairway):
 
 
 def test_a_task_that_cannot_be_run_is_inconclusive(smoke, fairway):
-    document = smoke.read("smoke.task.json")
-    document["memory"] = "100"  # Fargate has no such size
-    smoke.write("smoke.task.json", document)
+    network = {"awsvpcConfiguration": {"subnets": ["subnet-00000000000000000"], "securityGroups": [GROUP]}}
+    smoke.write("smoke.run.json", {"launchType": "FARGATE", "networkConfiguration": network})
+    file = smoke.root / "fairway.toml"
+    file.write_text(file.read_text() + 'run = "deploy/smoke.run.json"\n')
     code, said, _ = fairway("deploy", "--tag", "v1", "--json")
     assert code == 6, said
     (verdict,) = [event for event in events(said, "verify_verdict") if event["service"] == "api"]
     assert verdict["health"] == "inconclusive"
-    assert "smoke: could not be run: registering a revision" in verdict["reason"]
+    assert "smoke: could not be run: running the task smoke" in verdict["reason"]

@@ -160,6 +160,16 @@ def test_service_and_task_definition_are_linked_by_the_project(folder):
     assert "balancer-target" in [code for code, _, _ in folder.found()]
 
 
+def test_a_task_that_verifies_a_service_runs_in_its_network(folder):
+    folder.write("deploy/smoke.task.json", {**DEFINITION, "family": "smoke"})
+    file = folder.root / "fairway.toml"
+    verified = file.read_text().replace(
+        "[services.api]\n", '[services.api]\nverify = [{ via = "task", task = "smoke" }]\n'
+    )
+    file.write_text(f'{verified}\n[tasks.smoke]\ndefinition = "deploy/smoke.task.json"\nafter = ["api"]\n')
+    assert "network-missing" not in [code for code, place, _ in folder.found() if place.startswith("fairway.toml")]
+
+
 def test_a_one_off_without_a_network_is_placed_in_the_project_file(folder):
     folder.write("deploy/migrations.task.json", {**DEFINITION, "family": "migrations"})
     line = PROJECT.split("\n").index("[tasks.migrations]") + 1

@@ -21,7 +21,7 @@ from fairway.deployment.outcome import EXIT_CODES, Ending, overall
 from fairway.deployment.scheduled import Scheduled, started_before
 from fairway.deployment.services import Services, ServicesResult, register_once
 from fairway.deployment.steps import Selection, Step
-from fairway.deployment.subject import Finding, Health, Subject
+from fairway.deployment.subject import Finding, Health, Subject, is_held
 from fairway.deployment.update import refuse_others
 from fairway.deployment.verify import verify
 from fairway.errors import UsageError
@@ -341,7 +341,7 @@ class Pipeline:
         if worst[Health.SUPERSEDED]:
             result.exit_code = EXIT_CODES[Ending.SUPERSEDED]
             return False
-        if worst[Health.INCONCLUSIVE]:
+        if any(is_held(subject, findings[subject.key]) for subject in subjects if subject.key in findings):
             result.exit_code = EXIT_CODES[Ending.HELD]
             return False
         return True

@@ -130,6 +130,10 @@ def view_of(project: Project) -> View:
             entities.append(Entity(Kind.SERVICE, document.root, definition=definition))
     for task in project.tasks.values():
         definition = _definition(task, overlay, "tasks")
+        if task.after and task.run is None:
+            # it runs in the network of the service that it verifies
+            entities.append(definition)
+            continue
         run = Document({}, {(): _place_in(file, "tasks", task.key)})
         if task.run is not None and task.run_path is not None:
             run = _located(task.run, task.run_path, None, ())
