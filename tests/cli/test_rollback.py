@@ -37,6 +37,7 @@ def test_back_to_the_last_known_good_once_and_further_back_when_told(project, fa
     assert code == 0
     family = f"{project.cluster}-api"
     assert f"api: {family}:3 (v3) → {family}:2 (v2) (known good" in out
+    assert f'~ containerDefinitions.app.image: "{family}:v3" → "{family}:v2"' in out, "what differs stands first"
     assert revision(service_of(ecs, project)) == 2
     assert verdict(ecs, f"{family}:3") == "bad"
     code, out, _ = fairway("rollback", "api", "--yes")

@@ -83,3 +83,13 @@ def test_a_rule_that_does_not_exist_changes_nothing(project, fairway, ecs, rule)
     assert code == 2
     assert "there is no rule no-" in err
     assert ecs.list_services(cluster=project.cluster)["serviceArns"] == []
+
+
+def test_one_word_takes_it_back_with_the_release(project, fairway, rule):
+    for version in ("v1", "v2"):
+        assert fairway("deploy", "--tag", version)[0] == 0
+    assert rule() == "3"
+    code, out, err = fairway("rollback", "--yes")
+    assert code == 0, out + err
+    assert "starts" in out
+    assert rule() == "2"

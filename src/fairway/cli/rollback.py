@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fairway.cli.where import Named, Place
     from fairway.deployment.progress import Listener
     from fairway.deployment.rollback import RollbackPlan as Plan
+    from fairway.deployment.scheduled import ScheduledBack
 
 EXAMPLES: Final = """  fairway rollback                                    what the last `deploy` deployed
   fairway rollback api                                to its last known good revision
@@ -59,7 +60,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     plans = _plans(place, out, services, arguments)
     if not plans:
         return 0
-    lines = [line for _, plan in plans for line in plan.lines()]
+    scheduled = _scheduled(place, plans) if not arguments.services else []
+    lines = [line for _, plan in plans for line in plan.lines()] + [back.line() for back in scheduled]
     if not confirm(out, lines, f"Roll back in {place.observer.cluster} ({place.environment.name})?", yes=arguments.yes):
         out.text("nothing was changed")
         return 0
@@ -68,11 +70,27 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     with terminable():
         try:
             with _locked(place, plans), telling(out, place.aws, title=title) as listener:
+                for back in scheduled:
+                    # first: what is started from now on is no part of what is left
+                    back.place.move(back.current.family, back.target.arn)
+                    out.text(back.line())
                 code = _Going(place, out, listener, timeout, arguments.env, begun).go(plans)
         except KeyboardInterrupt as error:
             return say_interrupted(out, error, [named.name for named in begun], _left(plans, begun, arguments.env))
     out.event("finished", at=place.aws.now(), exit_code=code)
     return code
+
+
+def _scheduled(place: Place, plans: list[tuple[Named, Plan]]) -> list[ScheduledBack]:
+    """Scheduled tasks that the same runs have moved go back with their services."""
+    from fairway.deployment.scheduled import plan_scheduled_back  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.observed import DEPLOYMENT_TAG  # noqa: PLC0415
+
+    if place.project is None:
+        return []
+    runs = {plan.current.tags[DEPLOYMENT_TAG] for _, plan in plans if DEPLOYMENT_TAG in plan.current.tags}
+    found = [plan_scheduled_back(place.observer, spec, runs) for spec in place.project.scheduled.values()]
+    return [back for back in found if back is not None]
 
 
 @contextmanager

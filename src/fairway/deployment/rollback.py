@@ -15,6 +15,11 @@ from fairway.deployment.outcome import EXIT_CODES, Ending, Outcome
 from fairway.deployment.update import refuse_others, stop_deployment, update
 from fairway.errors import UsageError
 from fairway.observed import BAD, DEPLOYMENT_TAG, GOOD, ONE_WAY_TAG, ROLLING_BACK, SUCCESSFUL
+from fairway.planning.canonical import living_definition
+from fairway.planning.changes import DEFINITION, Change
+from fairway.planning.defaults import TASK_DEFINITION
+from fairway.planning.difference import compare
+from fairway.planning.show import change_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -72,10 +77,17 @@ class RollbackPlan:
             notes.append(f"since {target.tags['fairway:verified-at']}")
         how = "ECS rolls the running deployment back" if self.by_stopping else "the service is updated"
         lines = [f"{self.service.name}: {self.current.label()} → {target.label()} ({', '.join(notes)}); {how}"]
+        lines += [f"  {line}" for line in difference_lines(self.current, target)]
         lines += [f"  {name} goes back to what it was then" for name in self.settings]
         if self.marks_bad:
             lines.append(f"  {self.current.name} is marked bad")
         return lines
+
+
+def difference_lines(current: TaskDefinition, target: TaskDefinition) -> list[str]:
+    """What a task is made of then, where that differs; values that may be secrets are hidden. Pure."""
+    found = compare(living_definition(current), living_definition(target), TASK_DEFINITION)
+    return [change_line(Change(DEFINITION, difference)) for difference in found.differences]
 
 
 def plan_rollback(

@@ -7,20 +7,24 @@ of a target nothing but the revision is changed. Source: EventBridge API Referen
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from fairway.aws.calls import calling, error_code
 from fairway.errors import FairwayError, UsageError
+from fairway.observed import DEPLOYMENT_TAG, GOOD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from fairway.aws.observe import Observer
     from fairway.aws.session import Aws
     from fairway.deployment.context import Context
     from fairway.observed import TaskDefinition
     from fairway.planning.release import ScheduledRelease
+    from fairway.project.model import ScheduledSpec
 
 _KEPT: Final = (
     "Name",
@@ -203,3 +207,29 @@ def started_before(aws: Aws, items: Sequence[ScheduledRelease]) -> dict[str, str
         if current is not None:
             found[item.key] = current
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledBack:
+    """A scheduled task that goes back with a release."""
+
+    place: Place
+    current: TaskDefinition
+    target: TaskDefinition
+
+    def line(self) -> str:
+        return f"the {self.place.label()} starts {self.target.label()} again, and {self.current.label()} no more"
+
+
+def plan_scheduled_back(observer: Observer, spec: ScheduledSpec, runs: Collection[str]) -> ScheduledBack | None:
+    """How a scheduled task goes back beside services that these runs deployed; None: another run moved it, or nothing is good."""
+    place = Place(observer.aws, spec.rule, spec.schedule)
+    reference = place.current(spec.family)
+    current = None if reference is None or not has_revision(reference) else observer.find_task_definition(reference)
+    if current is None or current.tags.get(DEPLOYMENT_TAG) not in runs:
+        return None
+    for arn in observer.family(spec.family):
+        found = observer.find_task_definition(arn)
+        if found is not None and found.number < current.number and found.verdict == GOOD:
+            return ScheduledBack(place, current, found)
+    return None
