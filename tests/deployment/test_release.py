@@ -66,6 +66,21 @@ def test_a_tag_beside_an_image_is_the_one_offs(folder):
     assert made.left_out == ()
 
 
+def test_a_one_off_without_a_network_takes_that_of_its_service(folder):
+    network = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}}
+    change(
+        folder, "api.service.json", lambda document: document.update(launchType="FARGATE", networkConfiguration=network)
+    )
+    assert release(folder).before[0].run == {"networkConfiguration": network, "launchType": "FARGATE"}
+    toml = (folder / "fairway.toml").read_text()
+    (folder / "fairway.toml").write_text(toml.replace('run = "migrations.run.json"\n', ""))
+    assert release(folder).before[0].run == {"networkConfiguration": network, "launchType": "FARGATE"}
+    own = {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-2"]}}}
+    (folder / "fairway.toml").write_text(toml)
+    write(folder, "migrations.run.json", own)
+    assert release(folder).before[0].run == own
+
+
 @pytest.mark.parametrize("kind", ["CODE_DEPLOY", "EXTERNAL"])
 def test_another_controller_in_our_own_definition_is_refused(folder, kind):
     change(folder, "api.service.json", lambda document: document.update(deploymentController={"type": kind}))

@@ -14,7 +14,7 @@ from tests.endpoint.server import hang, huge, make_certificate, says, serving
 
 from fairway.aws.session import AwsError, CredentialsError
 from fairway.deployment import verify as module
-from fairway.deployment.smoke import run_like
+from fairway.deployment.one_off import run_like
 from fairway.deployment.standing import lacks
 from fairway.deployment.subject import Health
 from fairway.deployment.verify import verify

@@ -27,6 +27,9 @@ LIMIT_SECONDS: Final = 1800.0
 """How long a one-off task is waited for when nobody gives another time."""
 _TELL_SECONDS: Final = 10.0
 _SHORT_ID: Final = 8
+_LIKE_THE_SERVICE: Final = ("networkConfiguration", "launchType", "capacityProviderStrategy", "platformVersion")
+
+_CAPACITY: Final = frozenset({"launchType", "capacityProviderStrategy"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,20 @@ class OneOffResult:
     lines: tuple[str, ...] = ()
     """The last lines that it wrote."""
     still_runs: bool = False
+
+
+def run_like(service: Mapping[str, Any], run: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What RunTask takes: the service's own network and capacity, and what the project says instead. Pure.
+
+    A launch type and a capacity provider strategy exclude each other (RunTask, ECS API Reference): whoever names one means it.
+    """
+    said = dict(run or {})
+    like = {key: service[key] for key in _LIKE_THE_SERVICE if service.get(key)}
+    if _CAPACITY & said.keys():
+        like = {key: value for key, value in like.items() if key not in _CAPACITY}
+    elif "capacityProviderStrategy" in like:
+        like.pop("launchType", None)
+    return {**like, **said}
 
 
 def run_request(

@@ -282,16 +282,7 @@ class Pipeline:
             self._journal = replace(self._journals.watch(self._journal, since), since=since)
         if Step.VERIFY in selection:
             context.tell("step", "", "verifying", step=str(Step.VERIFY))
-            result.verified = verify(
-                context.observer,
-                context.pace,
-                context.listener,
-                subjects,
-                version=self._release.version,
-                url=self._project.environment.url,
-                begun=context.begun,
-                deadline=context.deadline,
-            )
+            result.verified = self._verify(subjects)
             if not self._judge(result.verified, subjects, Step.VERIFY):
                 return
         if Step.MONITOR in selection:
@@ -305,6 +296,24 @@ class Pipeline:
             result.pending = tuple(step for step in Step if step in selection.later)
             return
         self._all_good("deployed, verified and watched" if result.watched else "deployed and verified")
+
+    def _verify(self, subjects: Sequence[Subject]) -> dict[str, Finding]:
+        """Each service by the version that was put into it."""
+        context = self._context
+        versions = {item.key: item.version for item in self._release.services}
+        found: dict[str, Finding] = {}
+        for version in dict.fromkeys(versions.values()):
+            found |= verify(
+                context.observer,
+                context.pace,
+                context.listener,
+                [subject for subject in subjects if versions[subject.key] == version],
+                version=version,
+                url=self._project.environment.url,
+                begun=context.begun,
+                deadline=context.deadline,
+            )
+        return found
 
     def _subjects(self) -> list[Subject]:
         observer = self._context.observer

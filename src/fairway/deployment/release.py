@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fairway.aws.values import resolve_values
+from fairway.deployment.one_off import run_like
 from fairway.deployment.shapes import check_run_shape, check_service_shape, check_task_definition_shape
 from fairway.deployment.update import refuse_other_controllers
 from fairway.errors import UsageError
@@ -86,7 +87,7 @@ def make_release(project: Project, choices: Choices) -> Release:
         tuple(services),
         ()
         if images_alone
-        else tuple(_one_off(task, _tag_beside(task.key, task.before, choices, keys)) for task in tasks),
+        else tuple(_one_off(project, task, _tag_beside(task.key, task.before, choices, keys)) for task in tasks),
         scheduled=() if images_alone else _scheduled(project, choices, keys),
         roll_back_all=project.on_failure != "keep",
         version=_version({item.key: item.version for item in services}),
@@ -171,9 +172,15 @@ def _check_definitions(release: Release) -> None:
         check_task_definition_shape(scheduled.definition, scheduled.definition_path)
 
 
-def _one_off(task: TaskSpec, tag: str | None) -> OneOff:
+def _one_off(project: Project, task: TaskSpec, tag: str | None) -> OneOff:
     definition = render_definition(task, tag=tag if _is_tagged(task) else None)
-    return OneOff(task.key, definition, task.definition_path, task.run, task.run_path, tag=tag)
+    run = task.run
+    if "networkConfiguration" not in (run or {}):
+        # awsvpc needs one: the task reaches what the service reaches
+        services = (project.services[key].service for key in task.before)
+        like = next((service for service in services if service is not None), None)
+        run = run if like is None else run_like(like, run)
+    return OneOff(task.key, definition, task.definition_path, run, task.run_path, tag=tag)
 
 
 def _version_of(images: Mapping[str, str]) -> str | None:

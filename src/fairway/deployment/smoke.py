@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from fairway.aws.values import resolve_values
-from fairway.deployment.one_off import run_one_off
+from fairway.deployment.one_off import run_like, run_one_off
 from fairway.deployment.register import Origin, register
 from fairway.endpoint.result import CheckResult, State
 from fairway.errors import FairwayError
@@ -14,18 +14,12 @@ from fairway.project.overlay import has_tag
 from fairway.project.render import render_definition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from fairway.aws.observe import Observer
     from fairway.aws.pace import Pace
     from fairway.deployment.begun import Begun
     from fairway.deployment.progress import Listener
     from fairway.observed import Service, TaskDefinition
     from fairway.project.checks import TaskCheck
-
-_LIKE_THE_SERVICE: Final = ("networkConfiguration", "launchType", "capacityProviderStrategy", "platformVersion")
-
-_CAPACITY: Final = frozenset({"launchType", "capacityProviderStrategy"})
 
 
 def check_task(
@@ -72,17 +66,3 @@ def check_task(
     if result.still_runs:
         return CheckResult(check.task, State.NOT_CHECKED, text, figures)
     return CheckResult(check.task, State.PASSED if result.succeeded else State.FAILED, text, figures)
-
-
-def run_like(service: Mapping[str, Any], run: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What RunTask takes: the service's own network and capacity, and what the project says instead. Pure.
-
-    A launch type and a capacity provider strategy exclude each other (RunTask, ECS API Reference): whoever names one means it.
-    """
-    said = dict(run or {})
-    like = {key: service[key] for key in _LIKE_THE_SERVICE if service.get(key)}
-    if _CAPACITY & said.keys():
-        like = {key: value for key, value in like.items() if key not in _CAPACITY}
-    elif "capacityProviderStrategy" in like:
-        like.pop("launchType", None)
-    return {**like, **said}
