@@ -21,6 +21,8 @@ from tests.ports import free_port
 if TYPE_CHECKING:
     from pathlib import Path
 
+NEVER_QUICK = {"command": ["CMD", "true"], "interval": 100}
+"""A container health check whose first result takes two real seconds at speed 50."""
 BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
 
 
@@ -149,6 +151,63 @@ def test_a_deployment_goes_on_after_a_kill(tmp_path: Path) -> None:
         shown = world.until_steady(cluster, service)
         assert shown["taskDefinition"].endswith(f"/{second}")
         assert world.deployments(cluster, service)[0]["status"] == "SUCCESSFUL"
+        assert "Traceback" not in engine.log, engine.log
+    finally:
+        engine.stop()
+
+
+def until_counted(world: World, cluster: str, service: str, count: str) -> None:
+    until(
+        f"{count} of the new revision is 3",
+        lambda: world.describe(cluster, service)["deployments"][0][count] >= 3,
+    )
+
+
+def test_a_planned_stop_is_no_failure_of_the_tasks(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running_engine(data) as engine:
+        world = world_of(engine)
+        cluster, service = served(world)
+        (one_off,) = world.run(cluster, world.task_definition())
+        first = {task["taskArn"] for task in world.tasks(cluster)} | {one_off["taskArn"]}
+        assert len(first) == 4
+    with running_engine(data) as engine:
+        world = world_of(engine)
+        world.until_steady(cluster, service)
+        ended = world.ecs.describe_tasks(cluster=cluster, tasks=sorted(first))["tasks"]
+        assert {task["lastStatus"] for task in ended} == {"STOPPED"}
+        assert {task["stopCode"] for task in ended} == {"UserInitiated"}
+        assert {task["stoppedReason"] for task in ended} == {"Task stopped by user: the local engine was stopped"}
+        assert {task["containers"][0]["exitCode"] for task in ended if task["taskArn"] != one_off["taskArn"]} == {0}
+        fresh = {task["taskArn"] for task in world.tasks(cluster)}
+        assert len(fresh) == 3
+        assert not fresh & first
+        assert any("since the local engine was stopped" in event for event in world.events(cluster, service))
+        assert "Traceback" not in engine.log, engine.log
+
+
+@pytest.mark.parametrize("started", [0, 1], ids=["before a new task runs", "with new tasks"])
+def test_a_deployment_goes_on_after_planned_stops(tmp_path: Path, started: int) -> None:
+    data = tmp_path / "data"
+    engine = start_engine(data)
+    try:
+        world = world_of(engine)
+        cluster, service = served(world)
+        behaviour = {"start": "1" if started else "60"}
+        second = world.task_definition(world.sim("app", behaviour, healthCheck=NEVER_QUICK), family="served")
+        world.ecs.update_service(cluster=cluster, service=service, taskDefinition=second)
+        # each stop ends three tasks of the new revision: a breaker that counted them would have tripped at once
+        count = "runningCount" if started else "pendingCount"
+        for _ in range(3):
+            until_counted(world_of(engine), cluster, service, count)
+            engine.stop()
+            engine = start_engine(data)
+        world = world_of(engine)
+        shown = world.until_steady(cluster, service, seconds=60)
+        assert shown["taskDefinition"].endswith(f"/{second}")
+        newest = world.deployments(cluster, service)[0]
+        assert newest["status"] == "SUCCESSFUL"
+        assert newest["deploymentCircuitBreaker"]["failureCount"] == 0
         assert "Traceback" not in engine.log, engine.log
     finally:
         engine.stop()

@@ -52,6 +52,25 @@ def test_the_engine_is_killed_in_a_deployment(stack, phase):
     assert versions(stack) == {tag: 40}
 
 
+def test_the_engine_is_stopped_by_plan_in_a_deployment(stack):
+    """The deployment goes on at the next start, and nothing that the engine stopped looks as if it had failed."""
+    tag = "after-stop"
+    stack.run("build", "api", "--tag", tag)
+    stack.run("build", "migrations", "--tag", tag)
+    deploying = stack.begin("deploy", "api", "--tag", tag, "--skip", "monitor")
+    until(lambda: new_tasks_run(stack) or deploying.poll() is not None, what="new tasks")
+    assert deploying.poll() is None, deploying.communicate()[0]
+    stack.run("engine", "stop")
+    stack.run("engine", "start")
+    said, _ = deploying.communicate(timeout=120)
+    assert deploying.returncode == 0, said
+    until(lambda: is_steady(stack) and healthy_targets(stack) == 5, what="five healthy tasks of one deployment")
+    assert versions(stack) == {tag: 40}
+    shown = stack.run("status")
+    assert "✗" not in shown, shown
+    assert "all is well now" in stack.run("why", "api")
+
+
 def test_the_engine_is_restarted_and_its_tasks_live_on(stack):
     before = {task["taskArn"] for task in stack.tasks()}
     with stack.traffic() as traffic:

@@ -27,6 +27,7 @@ from fairway.engine.loops.kernel import Kernel
 from fairway.engine.loops.metadata import describe as describe_metadata
 from fairway.engine.loops.metering import Metering
 from fairway.engine.loops.metric_keeping import keep
+from fairway.engine.loops.planned_stop import tell_all_to_stop
 from fairway.engine.loops.probing import Probing
 from fairway.engine.loops.services import ServicesController
 from fairway.engine.loops.targets import TargetsController
@@ -156,14 +157,20 @@ class Engine:
             loop.add_done_callback(_report)
 
     async def close(self, *, leave_running: bool) -> None:
-        """Let go of everything. `leave_running`: tasks and data plane live on, for the next start."""
+        """Let go of everything. `leave_running`: tasks and data plane live on, for the next start; else they end, by plan."""
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         self._loops = []
         await self._probing.close()
+        ending = [] if leave_running else tell_all_to_stop(self.store, self.ids, self.clock.now())
         await self.plane.close(leave_running=leave_running)
         await self.runtime.close(leave_running=leave_running)
+        if not leave_running:
+            # services are not looked at any more: nothing starts what has just been stopped
+            self.kernel.take_in()
+            for arn in ending:
+                self._tasks.step(arn, self.clock.now())
         self._ports.close()
         self.metrics.close()
         self.store.close()

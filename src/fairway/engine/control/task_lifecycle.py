@@ -183,7 +183,9 @@ def _down(task: Task, definition: TaskDefinition, targets: Sequence[Target], now
     match task.status:
         case status if status in _UP:
             if task.registered and not task.deregistered:
-                dead = task.stop_code is StopCode.ESSENTIAL_CONTAINER_EXITED
+                dead = task.stop_code is StopCode.ESSENTIAL_CONTAINER_EXITED or all(
+                    container.phase is ContainerPhase.STOPPED for container in task.containers
+                )
                 leaving = _to(replace(task, deregistered=True), TaskStatus.DEACTIVATING)
                 return Step(leaving, (DrainTargets(task.arn, at_once=dead),))
             return Step(_to(task, TaskStatus.STOPPING))

@@ -132,7 +132,7 @@ class ServicesController:
         deployment = service.deployment(start.deployment_id)
         assert deployment is not None
         started = [self._new_task(tx, service, deployment.id, now) for _ in range(start.count)]
-        text = f"has started {len(started)} tasks: {_listed(started)}."
+        text = f"has started {len(started)} tasks: {listed(started)}."
         if start.replaced:
             text += f" Amazon ECS replaced {start.replaced} tasks due to an unhealthy status."
         return text
@@ -194,9 +194,9 @@ class ServicesController:
             tx.put(TASKS, stop(task, wanted.code, wanted.reason, now))
         told = []
         if running:
-            told.append(f"has stopped {len(running)} running tasks: {_listed(running)}.")
+            told.append(f"has stopped {len(running)} running tasks: {listed(running)}.")
         if waiting:
-            told.append(f"has stopped {len(waiting)} pending tasks: {_listed(waiting)}.")
+            told.append(f"has stopped {len(waiting)} pending tasks: {listed(waiting)}.")
         return told
 
 
@@ -213,7 +213,7 @@ def _matters(task: Task) -> bool:
     return task.stop_code in {StopCode.TASK_FAILED_TO_START, StopCode.ESSENTIAL_CONTAINER_EXITED}
 
 
-def _listed(tasks: list[Task]) -> str:
+def listed(tasks: list[Task]) -> str:
     return " ".join(f"(task {task.id})" for task in tasks)
 
 

@@ -151,6 +151,9 @@ class ProcessRuntime:
         )
 
     def release(self, task_id: str) -> None:
+        if self._is_closed:
+            self._book.release(task_id)  # the next engine discards its folder: nobody knows it any more
+            return
         gone = [self._containers.pop(ref) for ref in list(self._containers) if ref.task_id == task_id]
         self._begin(self._clean(task_id, gone))
 

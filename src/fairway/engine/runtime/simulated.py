@@ -244,7 +244,13 @@ class SimulatedRuntime:
             self._run(ref, since)
 
     async def close(self, *, leave_running: bool) -> None:
-        del leave_running  # nothing runs outside the engine
+        """Nothing runs outside the engine: models that are left running are taken up again from what the store knows."""
+        if not leave_running:
+            for ref in list(self._models):
+                if self._models[ref].running_since is not None:
+                    self._end(ref, 0)
+                else:
+                    self._emit(ContainerLost(ref.task_id, ref.container, self._now()))
         self.forget()
 
     def forget(self) -> None:
