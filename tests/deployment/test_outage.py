@@ -7,13 +7,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.deployment.builders import a_definition, a_record, a_rollout, a_service
+from tests.deployment.builders import a_definition, a_record, a_rollout, a_service, an_event
 
 from fairway.aws.pace import Pace
 from fairway.aws.session import Aws, AwsError, CredentialsError, connect
 from fairway.clock import wall_now
 from fairway.deployment import follow
+from fairway.deployment.diagnosis import headline
+from fairway.deployment.evidence import is_behind
 from fairway.deployment.follow import Followed, Watcher
+from fairway.observed import Service
 from fairway.project.model import Environment
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ class Kept:
         self.told.append(change)
 
     def picture(self, picture):
-        pass
+        self.newest = picture
 
 
 @dataclass
@@ -39,21 +42,32 @@ class Scripted:
 
     script: list[object]
     aws: object = None
+    record: str | None = None
+    """The status of the service deployment, when the script's steps are services."""
     asked: list[str] = field(default_factory=list)
 
     def services(self, names):
         self.asked.append("services")
-        step = self.script.pop(0)
+        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]  # the last one stays
         if isinstance(step, Exception):
             raise step
         self.step = step
-        return {"api": a_service(a_rollout(running=3))} if step != "deleted" else {}
+        return (
+            {"api": step if isinstance(step, Service) else a_service(a_rollout(running=3))} if step != "deleted" else {}
+        )
 
     def describe_deployments(self, arns):
-        return {arn: a_record(self.step) for arn in arns}
+        status = self.record or self.step
+        return {arn: a_record(status, rollback_revision="revision-1") for arn in arns}
 
-    def task_definition(self, _reference):
-        return a_definition()
+    def revision_definitions(self, arns):
+        return {arn: a_definition(int(arn.rpartition("-")[2])).arn for arn in arns}
+
+    def find_task_definition(self, arn):
+        return a_definition(int(arn.rpartition(":")[2]), version="v1", verdict="good")
+
+    def task_definition(self, reference):
+        return a_definition(int(reference.rpartition(":")[2]))
 
     def tasks(self, _name, *, stopped=False):
         return []
@@ -69,7 +83,7 @@ def clock(monkeypatch):
     return now
 
 
-def a_watcher(script, kept, *, left=None, **options):
+def a_watcher(script, kept, *, left=None, record=None, **options):
     class Times:
         def now(self):
             return a_record().created_at
@@ -77,7 +91,7 @@ def a_watcher(script, kept, *, left=None, **options):
         def credentials_left(self):
             return left
 
-    return Watcher(Scripted(script, aws=Times()), Pace(is_local=True), kept, **options)  # type: ignore[arg-type]
+    return Watcher(Scripted(script, aws=Times(), record=record), Pace(is_local=True), kept, **options)  # type: ignore[arg-type]
 
 
 def followed():
@@ -176,3 +190,31 @@ def test_a_time_limit_ends_the_wait(clock):
     assert watcher.look([item]) == [item]
     assert item.outcome is not None
     assert item.outcome.exit_code == 6
+
+
+def test_what_ended_is_shown_as_it_stands_after_its_end(clock):
+    """The service was described before the rollback was over, and the record after it."""
+    told = [an_event("(service api) rolling back to deployment ecs-svc/1.", 10, 1)]
+    before = a_service(a_rollout(1, running=5), a_rollout(2, status="ACTIVE", running=5), events=told)
+    done = an_event("(service api) (deployment ecs-svc/1) deployment completed.", 11, 2)
+    after = a_service(a_rollout(1, running=5, state="COMPLETED"), events=[done, *told])
+    kept, item = Kept(), followed()
+    watcher = a_watcher([before, after], kept, record="ROLLBACK_SUCCESSFUL")
+    assert watcher.look([item]) == [item]
+    assert item.picture is not None
+    assert headline(item.picture).endswith(
+        "shop-api:2 (v2) failed and was rolled back; shop-api:1 (v2) serves, 5 of 3 tasks run"
+    )
+    assert any("deployment completed" in change.text for change in kept.told)
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "expected"),
+    [
+        pytest.param("ROLLBACK_SUCCESSFUL", "IN_PROGRESS", True, id="the record is newer than the service"),
+        pytest.param("ROLLBACK_SUCCESSFUL", "COMPLETED", False, id="both are over"),
+        pytest.param("IN_PROGRESS", "IN_PROGRESS", False, id="both go on"),
+    ],
+)
+def test_a_service_may_be_behind_its_record(status, state, expected):
+    assert is_behind(a_service(a_rollout(running=3, state=state)), a_record(status)) is expected

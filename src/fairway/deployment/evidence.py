@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from fairway.aws.observe import Observer
     from fairway.deployment.failures import Failure
+    from fairway.observed import Service, ServiceDeployment
 
 _MOST_GROUPS: Final = 4
 _TASKS_TRIED: Final = 3
@@ -32,6 +33,8 @@ def observe_service(observer: Observer, name: str) -> Picture:
     record = None
     if records:
         record = observer.describe_deployments([records[0].arn]).get(records[0].arn, records[0])
+    if record is not None and is_behind(service, record):
+        service = observer.service(name)
     picture = Picture(
         service=service,
         at=observer.aws.now(),
@@ -47,6 +50,11 @@ def observe_service(observer: Observer, name: str) -> Picture:
         target = observer.find_task_definition(arn) if arn else None
     picture = replace(picture, target=target, definitions={target.arn: target} if target is not None else {})
     return with_definitions(observer, picture)
+
+
+def is_behind(service: Service, record: ServiceDeployment) -> bool:
+    """The service may have been described before its deployment ended: it shows one that goes on, and the record is over."""
+    return record.is_over and any(rollout.state == "IN_PROGRESS" for rollout in service.rollouts)
 
 
 def with_definitions(observer: Observer, picture: Picture) -> Picture:

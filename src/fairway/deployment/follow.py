@@ -105,6 +105,9 @@ class Watcher:
                 continue
             outcome = self._judge(item, service, record)
             before, ended = item.picture, outcome is not None
+            if record.is_over:
+                # it was described before its deployment had ended: how it stands now, and its last events, come after that
+                service = self._observer.services([item.service]).get(item.service, service)
             item.picture = self._draw(item, service, record, in_detail=in_detail or ended or before is None)
             for change in changes(before, item.picture):
                 self._listener.change(change)
