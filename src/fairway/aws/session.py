@@ -16,7 +16,9 @@ from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
@@ -256,11 +258,12 @@ def translate(error: ClientError | BotoCoreError, *, doing: str) -> FairwayError
     match error:
         case ClientError():
             return _client_error(error, doing)
-        case EndpointConnectionError():
+        case EndpointConnectionError() | ConnectionClosedError() | HTTPClientError():
             endpoint = str(error.kwargs.get("endpoint_url", ""))
             if _LOOPBACK.match(endpoint):
                 return AwsError(
-                    f"no engine answers at {endpoint}", hint="start one: fairway up (or fairway engine start)"
+                    f"no engine answers at {endpoint} ({doing})",
+                    hint="start it: fairway up (or fairway engine start; its log: fairway engine logs)",
                 )
             return AwsError(
                 f"{doing}: {endpoint} cannot be reached", hint="look at the network, the proxy and the region"

@@ -113,7 +113,8 @@ def _run(deploying: _Deploying, out: Output) -> int:
             return deploying.run()
         except KeyboardInterrupt as error:
             going, lines = left_behind(deploying.begun, deploying.keys, deploying.environment)
-            return say_interrupted(out, error, going, lines)
+            also = getattr(arguments, "also_interrupted", None)  # `up` has more to say: the engine goes on
+            return say_interrupted(out, error, going, lines if also is None else also(lines))
 
 
 class _Deploying:

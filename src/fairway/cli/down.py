@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,10 +45,11 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     if purged:
         for folder in (directory.runtime / "scratch", directory.images, directory.stores):
             purge(folder)
-        shutil.rmtree(data)
+    gone = purged and directory.delete()
     out.document({"stopped": stopped, "purged": purged, "data": str(data)})
     if purged:
-        out.text(f"stopped, and {data} is deleted" if stopped else f"{data} is deleted")
+        what = f"{data} is deleted" if gone else f"{data} is empty; the folder itself stays (a mount point?)"
+        out.text(f"stopped, and {what}" if stopped else what)
     else:
         out.text("stopped; the data is kept (--purge deletes it)" if stopped else "nothing runs")
     return 0

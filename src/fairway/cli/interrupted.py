@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fairway.deployment.pipeline import Pipeline
 
 INTERRUPTED: Final = 130
+NOTHING: Final = "nothing was changed"
 TERMINATED: Final = 128 + signal.SIGTERM
 
 
@@ -64,7 +65,7 @@ def left_behind(run: Pipeline | None, keys: Sequence[str], environment: str | No
     A request that was on its way may have reached ECS or not: ECS is asked, rather than guessed about.
     """
     if run is None or run.context.begun.is_nothing:
-        return [], ["nothing was changed"]
+        return [], [NOTHING]
     lines, going = [], []
     if run.context.begun.one_off is not None:
         lines += _one_off(run)
@@ -125,10 +126,12 @@ def _one_off(run: Pipeline) -> list[str]:
     begun, cluster = run.context.begun, run.context.observer.cluster
     aws = f"aws ecs describe-tasks --cluster {cluster} --tasks"
     if begun.task is None:
-        # the request was on its way
+        # the request was on its way; list-tasks shows those that are to run, unless it is asked for the others
+        listed = f"aws ecs list-tasks --cluster {cluster} --started-by {run.context.started_by}"
         return [
             f"{begun.one_off}: ECS was asked to run it, and has not answered",
-            f"  → look: aws ecs list-tasks --cluster {cluster} --started-by {run.context.started_by}",
+            f"  → look: {listed}",
+            f"  → if it has ended already: {listed} --desired-status STOPPED",
         ]
     lines = [f"{begun.one_off}: task {begun.task.id} goes on", f"  → look: {aws} {begun.task.id}"]
     stop = f"aws ecs stop-task --cluster {cluster} --task {begun.task.id}"

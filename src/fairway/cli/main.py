@@ -160,7 +160,8 @@ def _near(verb: str) -> str:
 
 
 def entry() -> NoReturn:
-    """The console script."""
+    """The console script. A script that hands over to it says what it was called as: the next commands are named like it."""
+    sys.argv[0] = os.environ.pop("FAIRWAY_CALLED_AS", sys.argv[0])
     sys.exit(main())
 
 

@@ -6,16 +6,20 @@ import argparse
 import contextlib
 import http.client
 import os
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fairway.aws.calls import calling
+from fairway.cli.command import command
 from fairway.cli.engine import chosen_port, new_data
+from fairway.cli.interrupted import NOTHING, say_interrupted, terminable
 from fairway.clock import monotonic, sleep
 from fairway.errors import DeploymentFailed, FairwayError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fairway.aws.session import Aws
     from fairway.cli.output import Output
@@ -68,8 +72,45 @@ class _Up:
         self._arguments = arguments
         self._out = out
         self._began = monotonic()
+        self._data: Path | None = None
+        """Known once something is about to be written."""
+        self._made: list[str] = []
 
     def run(self) -> int:
+        """Bring everything up; interrupted, say what stays and how to go on. The exit code."""
+        with terminable():
+            try:
+                return self._go()
+            except KeyboardInterrupt as error:
+                return say_interrupted(self._out, error, [], self.left_behind([]))
+
+    def left_behind(self, lines: Sequence[str]) -> list[str]:
+        """What an interrupted `up` leaves, after `lines` about its services."""
+        from fairway.engine.directory import DataDirectory  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.engine.launch import ask  # noqa: PLC0415
+
+        said = [line for line in lines if line != NOTHING]
+        if self._data is None or not self._data.exists():
+            return said or [NOTHING]
+        port = chosen_port()
+        if ask(port) is not None:
+            said.append(f"the engine goes on at 127.0.0.1:{port}, with all that it runs (data in {self._data})")
+        elif DataDirectory(self._data).holder() is not None:
+            said.append(f"the engine has just been started, and goes on (data in {self._data})")
+        else:
+            said.append(f"the engine does not run; {self._data} is there")
+        if self._made:
+            said.append(f"made: {', '.join(self._made)}")
+        named = self._arguments.data
+        data = "" if named is None else f" --data {shlex.quote(str(named))}"
+        environment = self._arguments.env
+        return [
+            *said,
+            f"→ go on: {command('up', environment)}{data}",
+            f"→ stop everything: {command('down', environment)}{data} (with --purge it deletes the data, too)",
+        ]
+
+    def _go(self) -> int:
         from fairway.aws.session import connect  # noqa: PLC0415 - only what a verb needs is imported
         from fairway.deployment.foundation import lay_foundation  # noqa: PLC0415
 
@@ -87,6 +128,8 @@ class _Up:
         return self._show(aws, foundation.address)
 
     def _step(self, line: str) -> None:
+        if line.startswith("made "):
+            self._made.append(line.removeprefix("made "))
         self._out.text(f"  {line}")
         self._out.event("step", text=line)
 
@@ -104,6 +147,7 @@ class _Up:
             )
         data = Path(health["data"]) if health is not None else new_data(self._arguments.data)
         self._announce(data, port, running=health is not None)
+        self._data = data
         if health is None:
             start(Launch(data, port, speed=self._arguments.speed), tell=self._step)
         else:
@@ -113,7 +157,8 @@ class _Up:
     def _announce(self, data: Path, port: int, *, running: bool) -> None:
         out = self._out
         out.text(f"{self._project.name} on this machine. No AWS credentials are used, and AWS is not spoken to.")
-        out.text(f"  writes     {data}")
+        for number, place in enumerate(_written(data)):
+            out.text(f"  {'writes' if number == 0 else '':<9}  {place}")
         out.text(
             f"  ports      {port} (the engine), 8080 or the next free (load balancer), 20000-29999 (tasks), 6390 or next (Valkey)"
         )
@@ -121,7 +166,7 @@ class _Up:
             out.text("  downloads  what the images need, from your Python package index, once (about 40 MB)")
         if os.geteuid() != 0:
             out.text("  note       tasks run as you, since only root can give them users of their own")
-        out.event("starting", data=str(data), port=port, running=running)
+        out.event("starting", data=str(data), port=port, running=running, writes=_written(data))
 
     def _stores(self, data: Path) -> dict[str, str]:
         """Start the stores; the values of the secrets that the definitions name, by name."""
@@ -155,10 +200,11 @@ class _Up:
         from fairway.cli.deploy import add_arguments  # noqa: PLC0415 - only what a verb needs is imported
         from fairway.cli.deploy import run as deploy  # noqa: PLC0415
 
-        described = aws.ecs.describe_services(
-            cluster=self._project.environment.cluster,
-            services=[spec.service_name for spec in self._project.services.values()],
-        )
+        with calling("looking for the services"):
+            described = aws.ecs.describe_services(
+                cluster=self._project.environment.cluster,
+                services=[spec.service_name for spec in self._project.services.values()],
+            )
         there = {
             service["serviceName"]
             for service in described["services"]
@@ -173,6 +219,7 @@ class _Up:
         # what there is to watch comes with the first requests; `deploy` watches the next release
         wanted = parser.parse_args([*missing, "--tag", self._arguments.tag, "--skip", "monitor", "--yes"])
         wanted.env = self._arguments.env
+        wanted.also_interrupted = self.left_behind
         return deploy(wanted, self._out)
 
     def _settle(self, aws: Aws) -> None:
@@ -184,17 +231,23 @@ class _Up:
         names = [spec.service_name for spec in self._project.services.values()]
         deadline = monotonic() + SETTLE_SECONDS
         while True:
-            services = aws.ecs.describe_services(cluster=self._project.environment.cluster, services=names)["services"]
-            waiting = [
-                s["serviceName"]
-                for s in services
-                if not (len(s["deployments"]) == 1 and s["runningCount"] == s["desiredCount"] and self._healthy(aws, s))
-            ]
+            with calling("waiting until all tasks run"):
+                services = aws.ecs.describe_services(cluster=self._project.environment.cluster, services=names)[
+                    "services"
+                ]
+                waiting = [
+                    s["serviceName"]
+                    for s in services
+                    if not (
+                        len(s["deployments"]) == 1 and s["runningCount"] == s["desiredCount"] and self._healthy(aws, s)
+                    )
+                ]
             if not waiting:
                 return
             if monotonic() > deadline:
                 raise DeploymentFailed(
-                    f"{', '.join(waiting)}: not all tasks run and are healthy", hint=f"fairway why {waiting[0]}"
+                    f"{', '.join(waiting)}: not all tasks run and are healthy",
+                    hint=command(f"why {self._project.environment.cluster}/{waiting[0]}"),
                 )
             sleep(_POLL_SECONDS)
 
@@ -213,8 +266,9 @@ class _Up:
         out = self._out
         balanced = next(spec for spec in self._project.services.values() if (spec.service or {}).get("loadBalancers"))
         cluster = self._project.environment.cluster
-        arns = aws.ecs.list_tasks(cluster=cluster, serviceName=balanced.service_name)["taskArns"]
-        tasks = aws.ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+        with calling(f"looking for the tasks of {balanced.service_name}"):
+            arns = aws.ecs.list_tasks(cluster=cluster, serviceName=balanced.service_name)["taskArns"]
+            tasks = aws.ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
         zones = Counter(task["availabilityZone"] for task in tasks)
         spread = ", ".join(f"{count} in {zone}" for zone, count in sorted(zones.items()))
         version = _get(f"{address}/version")
@@ -225,16 +279,16 @@ class _Up:
         )
         out.text(f"  {address}")
         out.text(f"  {address}/version → {version}")
-        prefix = "./fairway" if Path("fairway").is_file() else "fairway"
-        port = f" --port {chosen_port()}" if "FAIRWAY_PORT" in os.environ else ""
         out.text()
         out.text("try, in another terminal:")
         key = balanced.key
-        out.text(f"  {prefix} deploy {key} --tag v2{port}                                          a good deployment")
-        out.text(
-            f"  {prefix} deploy {key} --tag v3 --set {key}:TASKMANAGER_FAULTS=crash_at_start{port}    a broken one"
-        )
-        out.text(f"  {prefix} down{port}                                                          stop everything")
+        environment = self._arguments.env
+        broken = f"deploy {key} --tag v3 --set {key}:TASKMANAGER_FAULTS=crash_at_start"
+        hints = [(f"deploy {key} --tag v2", "a good deployment"), (broken, "a broken one"), ("down", "stop everything")]
+        lines = [(command(words, environment), what) for words, what in hints]
+        width = max(len(line) for line, _ in lines)
+        for line, what in lines:
+            out.text(f"  {line:<{width}}    {what}")
         out.event(
             "up", address=address, version=version, tasks=len(tasks), zones=dict(zones), seconds=round(seconds, 1)
         )
@@ -259,8 +313,32 @@ class _Up:
         )
         code = load(wanted, self._out)
         if endless:
-            self._out.text("the counter has ended; everything else stays up (fairway down stops it)")
+            self._out.text(
+                f"the counter has ended; everything else stays up ({command('down', self._arguments.env)} stops it)"
+            )
         return code
+
+
+def _written(data: Path) -> list[str]:
+    """Every place where `up` writes, and what."""
+    from fairway.deployment.publish import FOLDER  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.engine.loadbalancer.reserved_ports import default_folder  # noqa: PLC0415
+    from fairway.engine.runtime.places import STAND_INS, needs_stand_in  # noqa: PLC0415
+    from fairway.load.published import folder  # noqa: PLC0415
+
+    places = [f"{data} (state, logs, images, database: all that stays)"]
+    if needs_stand_in(data):
+        places.append(
+            f"{STAND_INS} (what tasks read and write, since they cannot enter {data}; `down --purge` deletes it)"
+        )
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return [
+        *places,
+        f"{FOLDER} (a report of each deployment, in this folder)",
+        f"{os.environ.get('UV_CACHE_DIR') or cache / 'uv'} (packages that uv has downloaded)",
+        f"{default_folder()} (which ports listeners have, while the engine runs)",
+        f"{folder()} (the request counter's newest figures, while it runs)",
+    ]
 
 
 def _group(definitions: list[Mapping[str, Any]]) -> int:
@@ -283,7 +361,7 @@ def _get(url: str) -> str:
         response = connection.getresponse()
         body = response.read().decode(errors="replace").strip()
     except (OSError, http.client.HTTPException) as error:
-        raise FairwayError(f"{url} does not answer: {error}", hint="fairway status") from error
+        raise FairwayError(f"{url} does not answer: {error}", hint=command("status")) from error
     finally:
         with contextlib.suppress(OSError):
             connection.close()

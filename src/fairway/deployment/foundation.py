@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from fairway.aws.session import translate
+from fairway.aws.calls import calling, error_code
 from fairway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,10 +72,8 @@ class _Maker:
         self._tell(f"made {name}")
 
     def _call(self, doing: str, call: Callable[..., Any], **parameters: Any) -> Any:
-        try:
+        with calling(doing):
             return call(**parameters)
-        except (ClientError, BotoCoreError) as error:
-            raise translate(error, doing=doing) from error
 
     def cluster(self, project: Project) -> None:
         name = project.environment.cluster
@@ -127,13 +125,18 @@ class _Maker:
             self._note(f"secret {name}")
 
     def _exists(self, look: Callable[..., Any], absent: set[str], **parameters: Any) -> bool:
-        try:
-            look(**parameters)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in absent:
-                return False
-            raise translate(error, doing="looking for what is there") from error
-        return True
+        return self._look(look, absent, **parameters) is not None
+
+    @staticmethod
+    def _look(look: Callable[..., Any], absent: set[str], **parameters: Any) -> Any:
+        """What AWS shows of a thing; None: it is not there."""
+        with calling(f"looking for {' '.join(str(value) for value in parameters.values())}"):
+            try:
+                return look(**parameters)
+            except ClientError as error:
+                if error_code(error) in absent:
+                    return None
+                raise
 
     def balancers(self, definition: Mapping[str, Any]) -> str | None:
         """Load balancers, target groups, listeners, each by its name; the groups' ARNs go where the definitions look for them.
@@ -158,8 +161,9 @@ class _Maker:
     def _load_balancer(self, definition: Mapping[str, Any]) -> str:
         name = definition["Name"]
         elbv2 = self._aws.elbv2
-        if self._exists(elbv2.describe_load_balancers, {"LoadBalancerNotFound"}, Names=[name]):
-            return str(elbv2.describe_load_balancers(Names=[name])["LoadBalancers"][0]["LoadBalancerArn"])
+        found = self._look(elbv2.describe_load_balancers, {"LoadBalancerNotFound"}, Names=[name])
+        if found is not None:
+            return str(found["LoadBalancers"][0]["LoadBalancerArn"])
         made = self._call(f"making the load balancer {name}", elbv2.create_load_balancer, **definition)
         self._note(f"load balancer {name}")
         return str(made["LoadBalancers"][0]["LoadBalancerArn"])
@@ -168,8 +172,9 @@ class _Maker:
         wanted = dict(definition)
         name, attributes = wanted["Name"], wanted.pop("Attributes", [])
         elbv2 = self._aws.elbv2
-        if self._exists(elbv2.describe_target_groups, {"TargetGroupNotFound"}, Names=[name]):
-            return str(elbv2.describe_target_groups(Names=[name])["TargetGroups"][0]["TargetGroupArn"])
+        found = self._look(elbv2.describe_target_groups, {"TargetGroupNotFound"}, Names=[name])
+        if found is not None:
+            return str(found["TargetGroups"][0]["TargetGroupArn"])
         made = self._call(f"making the target group {name}", elbv2.create_target_group, **wanted)
         arn = str(made["TargetGroups"][0]["TargetGroupArn"])
         if attributes:
@@ -195,7 +200,9 @@ class _Maker:
         return str(made["Listeners"][0]["ListenerArn"])
 
     def _address(self, listener: str) -> str | None:
-        described = self._aws.elbv2.describe_tags(ResourceArns=[listener])["TagDescriptions"]
+        described = self._call(
+            "asking where the load balancer answers", self._aws.elbv2.describe_tags, ResourceArns=[listener]
+        )["TagDescriptions"]
         tags = {tag["Key"]: tag["Value"] for item in described for tag in item["Tags"]}
         return tags.get(_ADDRESS)
 

@@ -9,6 +9,7 @@ images/         images
 balancer/       the data plane's files
 stores/         what stands for the workload's database and broker
 engine.log      the engine's own log
+made-folders    the folders that were missing when it was made: they go with it if nothing else is in them
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -89,12 +91,17 @@ class DataDirectory:
     def _lock_file(self) -> Path:
         return self.root / "engine.lock"
 
+    @property
+    def _made(self) -> Path:
+        return self.root / "made-folders"
+
     def prepare(self) -> None:
         """Make it, or make sure that it is ours.
 
         Raises:
             UsageError: it belongs to another user, or cannot be made.
         """
+        missing = [part for part in (self.root, *self.root.parents) if not part.exists()]
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
             owner = self.root.stat().st_uid
@@ -114,10 +121,38 @@ class DataDirectory:
                 hint="choose an empty or a new folder with --data DIR",
             )
         self._lock_file.touch(mode=_SECRET_FILE)  # from now on the folder is known as ours
+        if missing:
+            self._made.write_text("\n".join(map(str, missing)), encoding="utf-8")
         self.root.chmod(0o711 if os.geteuid() == 0 else _PRIVATE)
         for folder in (self.logs, self.runtime, self.images, self.balancer):
             folder.mkdir(exist_ok=True)
         self.logs.chmod(_PRIVATE)
+
+    def delete(self) -> bool:
+        """Delete all that is in it, then the directory, and the empty folders that were made for it; whether it is gone.
+
+        A mount point cannot be deleted: it is emptied, and stays.
+
+        Raises:
+            UsageError: something in it cannot be deleted; says what.
+        """
+        made = self._made.read_text(encoding="utf-8").splitlines() if self._made.exists() else []
+        try:
+            for entry in sorted(self.root.iterdir(), key=lambda entry: entry == self._lock_file):  # ours to the last
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
+        except OSError as error:
+            raise UsageError(
+                f"{error.filename or self.root} cannot be deleted: {error.strerror}",
+                hint="unmount it, or stop what uses it, and call this again: the rest goes then",
+            ) from error
+        with contextlib.suppress(OSError):
+            self.root.rmdir()
+            for part in made[1:]:
+                Path(part).rmdir()
+        return not self.root.exists()
 
     def acquire(self, port: int, version: str) -> None:
         """Hold the directory for as long as this process lives.

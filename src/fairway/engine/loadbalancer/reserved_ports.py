@@ -17,11 +17,16 @@ from typing import Final
 _TRIES: Final = 5
 
 
+def default_folder() -> Path:
+    """Where engines of this user note the ports that they hold."""
+    return Path(tempfile.gettempdir()) / f"fairway-ports-{os.geteuid()}"
+
+
 class ReservedPorts:
     """The ports that this engine holds."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or Path(tempfile.gettempdir()) / f"fairway-ports-{os.geteuid()}"
+        self._folder = folder or default_folder()
         self._held: dict[int, int] = {}
 
     def reserve(self, port: int) -> bool:

@@ -7,6 +7,7 @@ folder says where. As an ordinary user tasks run as that user, and everything st
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from hashlib import sha256
@@ -55,11 +56,24 @@ def enterable(folder: Path) -> Path:
     return place
 
 
+def needs_stand_in(folder: Path) -> bool:
+    """Whether `enterable` has, or would make, a stand-in for a folder that may not exist yet."""
+    if os.geteuid() != 0:
+        return False
+    folder = folder.absolute()
+    if (folder / _NOTE).exists():
+        return True
+    # what is missing would be made enterable by whoever makes it
+    return not all(part.stat().st_mode & 0o001 for part in folder.parents if part.exists())
+
+
 def purge(folder: Path) -> None:
-    """Delete the folder and its stand-in."""
+    """Delete the folder and its stand-in, and the place of the stand-ins when it was the last one."""
     note = folder / _NOTE
     if note.exists():
         shutil.rmtree(note.read_text(encoding="utf-8"), ignore_errors=True)
+        with contextlib.suppress(OSError):  # others have theirs in it
+            STAND_INS.rmdir()
     shutil.rmtree(folder, ignore_errors=True)
 
 
