@@ -16,7 +16,7 @@ from typing import Final
 
 SEGMENT_BYTES: Final = 8 * 1024 * 1024
 MAX_MESSAGE_BYTES: Final = 256 * 1024 - 26
-"""A longer line becomes several records. Source: CloudWatch Logs API, PutLogEvents (event size)."""
+"""A longer line of a container becomes several records, as Docker's awslogs driver makes of it."""
 
 
 def encode_record(milliseconds: int, message: str) -> bytes:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import heapq
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from fairway.engine.services.logs.batch import event_bytes, judge_batch
+from fairway.engine.services.logs.groups import expires_before
 from fairway.engine.services.logs.patterns import UnsupportedPattern, compile_pattern
 from fairway.engine.services.logs.segments import Position, Record, append, end_of, read_forward, read_last
 from fairway.engine.services.logs.table import (
@@ -23,9 +27,10 @@ from fairway.engine.services.logs.table import (
 from fairway.engine.store.schema import LOG_STREAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from fairway.engine.services.operation import Context, Request, Response
+    from fairway.engine.model.vault import LogGroup
+    from fairway.engine.services.operation import Context, Host, Request, Response
 
 MOST_EVENTS: Final = 10_000
 MOST_SCANNED: Final = 50_000
@@ -35,19 +40,20 @@ MOST_ANSWERED_BYTES: Final = 1024 * 1024
 
 @OPERATIONS.operation("PutLogEvents", ignores=("sequenceToken", "entity"))
 def put_log_events(ctx: Context, request: Request) -> Response:
-    """Append events, which must stand in the order of their times."""
+    """Append events, which must stand in the order of their times; those that are too old or too new are left out, and told."""
     group = need_group(ctx, request["logGroupName"])
     stream = need_stream(ctx, group, request["logStreamName"])
-    events = request["logEvents"]
-    stamps = [event["timestamp"] for event in events]
-    if stamps != sorted(stamps):
-        raise InvalidParameterException("Log events in a single PutLogEvents request must be in chronological order.")
+    events = [(event["timestamp"], event["message"]) for event in request["logEvents"]]
+    taken = judge_batch(events, milliseconds(ctx.now), group.retention_days)
 
     def wall(stamp: int) -> int:
         return milliseconds(ctx.host.to_wall(datetime.fromtimestamp(stamp / 1000, UTC)))
 
-    append(folder_of(ctx, group, stream.name), [(wall(e["timestamp"]), e["message"]) for e in events])
-    return {"nextSequenceToken": ctx.ids.decimal(56)}
+    kept = [(wall(stamp), message) for stamp, message in events[taken.first : taken.end]]
+    if kept:
+        append(folder_of(ctx, group, stream.name), kept)
+    rejected = {"rejectedLogEventsInfo": taken.rejected} if taken.rejected else {}
+    return {"nextSequenceToken": ctx.ids.decimal(56)} | rejected
 
 
 def _show_event(ctx: Context, record: Record) -> dict[str, Any]:
@@ -67,10 +73,12 @@ def get_log_events(ctx: Context, request: Request) -> Response:
         direction, position = (token[0], Position.parse(token[2:])) if token else ("", None)
     except (ValueError, IndexError):
         raise InvalidParameterException("The specified nextToken is invalid.") from None
+    window = _Window.of(ctx, request, group)
     if direction == "f" or (not token and request.get("startFromHead")):
-        records = _window(ctx, read_forward(folder, position or Position()), request, limit)
+        inside = (record for record in read_forward(folder, position or Position()) if window.has(record))
+        records = _page(islice(inside, limit))
     else:
-        records = read_last(folder, position, limit, lambda record: _within(ctx, record, request))
+        records = _page(reversed(read_last(folder, position, limit, window.has)))[::-1]
     if records:
         first, last = records[0].start, records[-1].end
     else:
@@ -82,22 +90,40 @@ def get_log_events(ctx: Context, request: Request) -> Response:
     }
 
 
-def _within(ctx: Context, record: Record, request: Mapping[str, Any]) -> bool:
-    if request.get("startTime") is None and request.get("endTime") is None:
-        return True
-    moment = engine_time(ctx.host, record.milliseconds)
-    return bool(request.get("startTime", 0) <= moment < request.get("endTime", 1 << 62))
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Which records are asked for and not expired."""
+
+    start: int
+    end: int
+    """Engine milliseconds, this one not included."""
+    oldest: int
+    """Wall milliseconds: what is older has expired, though its segment may still be there."""
+    host: Host
+
+    @classmethod
+    def of(cls, ctx: Context, request: Mapping[str, Any], group: LogGroup) -> _Window:
+        oldest = expires_before(ctx.host, group, ctx.now)
+        return cls(request.get("startTime") or 0, request.get("endTime", 1 << 62), oldest, ctx.host)
+
+    def has(self, record: Record) -> bool:
+        return record.milliseconds >= self.oldest and (
+            self.start <= engine_time(self.host, record.milliseconds) < self.end
+        )
 
 
-def _window(ctx: Context, records: Iterator[Record], request: Mapping[str, Any], limit: int) -> list[Record]:
+def _page(records: Iterable[Record]) -> list[Record]:
+    """So many of them as one answer may hold; at least one.
+
+    Source: CloudWatch Logs API Reference, GetLogEvents (a response of 1 MB, up to 10,000 events).
+    """
     found: list[Record] = []
     size = 0
     for record in records:
-        if _within(ctx, record, request):
-            found.append(record)
-            size += len(record.message)
-            if len(found) >= limit or size >= MOST_ANSWERED_BYTES:
-                break
+        size += event_bytes(record.message)
+        if found and size > MOST_ANSWERED_BYTES:
+            break
+        found.append(record)
     return found
 
 
@@ -121,15 +147,17 @@ def filter_log_events(ctx: Context, request: Request) -> Response:
         for name in names or streams
     ]
     limit = request.get("limit", MOST_EVENTS)
+    window = _Window.of(ctx, request, group)
     found: list[dict[str, Any]] = []
     size, more = 0, False
     for scanned, (_, name, record) in enumerate(heapq.merge(*readers, key=lambda item: (item[0], item[1]))):
-        if len(found) >= limit or scanned >= MOST_SCANNED or size >= MOST_ANSWERED_BYTES:
+        wanted = window.has(record) and matches(record.message)
+        size += event_bytes(record.message) if wanted else 0
+        if len(found) >= limit or scanned >= MOST_SCANNED or (found and size > MOST_ANSWERED_BYTES):
             more = True
             break
         positions[name] = record.end
-        if _within(ctx, record, request) and matches(record.message):
-            size += len(record.message)
+        if wanted:
             found.append(_show_event(ctx, record) | {"logStreamName": name, "eventId": _event_id(name, record)})
     token = base64.urlsafe_b64encode(json.dumps({n: str(p) for n, p in positions.items()}).encode()).decode()
     return {"events": found, "searchedLogStreams": []} | ({"nextToken": token} if more else {})

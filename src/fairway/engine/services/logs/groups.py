@@ -146,12 +146,19 @@ def list_tags_for_resource(ctx: Context, request: Request) -> Response:
     return {"tags": dict(need_group(ctx, request["resourceArn"]).tags)}
 
 
+def expires_before(host: Host, group: LogGroup, now: datetime) -> int:
+    """The wall time in milliseconds before which the events of a group have expired; 0: none ever does."""
+    if group.retention_days is None:
+        return 0
+    return milliseconds(host.to_wall(now - timedelta(days=group.retention_days)))
+
+
 def expire(store: Store, host: Host, now: datetime) -> None:
     """Delete what is older than its group's retention."""
     for group in store.all(LOG_GROUPS):
-        if group.retention_days is None:
+        oldest = expires_before(host, group, now)
+        if not oldest:
             continue
-        oldest = milliseconds(host.to_wall(now - timedelta(days=group.retention_days)))
         for stream in store.find(LOG_STREAMS, "group", group.arn):
             drop_before(host.log_root / stream_folder(group.region, group.name, stream.name), oldest)
 
@@ -208,7 +215,8 @@ def _show_stream(ctx: Context, group: LogGroup, stream: LogStream) -> dict[str, 
         "arn": f"{group.arn}:log-stream:{stream.name}",
         "storedBytes": 0,
     }
-    first = next(read_forward(folder, Position()), None)
+    oldest = expires_before(ctx.host, group, ctx.now)
+    first = next((record for record in read_forward(folder, Position()) if record.milliseconds >= oldest), None)
     if first is not None:
         last = read_last(folder, None, 1)[0]
         shown["firstEventTimestamp"] = engine_time(ctx.host, first.milliseconds)

@@ -5,10 +5,11 @@ A position is (segment, byte offset): it only ever moves forward, so that a toke
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fairway.engine.model.logrecord import MAX_MESSAGE_BYTES, SEGMENT_BYTES, decode_record, encode_record
+from fairway.engine.model.logrecord import SEGMENT_BYTES, decode_record, encode_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -61,6 +62,8 @@ def read_forward(folder: Path, position: Position) -> Iterator[Record]:
             continue
         offset = position.offset if segment == position.segment else 0
         with _path(folder, segment).open("rb") as file:
+            if offset > os.fstat(file.fileno()).st_size:
+                offset = 0  # what stood there has expired
             file.seek(offset)
             for line in file:
                 if not line.endswith(b"\n"):
@@ -116,12 +119,15 @@ def append(folder: Path, events: Sequence[tuple[int, str]]) -> None:
         segment += 1
     with _path(folder, segment).open("ab") as file:
         for milliseconds, message in events:
-            file.write(encode_record(milliseconds, message[:MAX_MESSAGE_BYTES]))
+            file.write(encode_record(milliseconds, message))
 
 
 def drop_before(folder: Path, milliseconds: int) -> None:
-    """Delete segments that hold nothing younger than a wall time; the newest stays."""
-    for segment in segments(folder)[:-1]:
+    """Delete segments that hold nothing younger than a wall time; the newest is emptied and stays: a writer may have it open."""
+    *older, newest = segments(folder) or [-1]
+    for segment in older:
         path = _path(folder, segment)
         if path.stat().st_mtime * 1000 < milliseconds:
             path.unlink()
+    if newest >= 0 and _path(folder, newest).stat().st_mtime * 1000 < milliseconds:
+        os.truncate(_path(folder, newest), 0)
