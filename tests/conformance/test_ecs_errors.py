@@ -157,6 +157,24 @@ REGISTER = [
         id="secrets without execution role",
     ),
     pytest.param(
+        fargate(
+            container(environment=[{"name": "A", "value": "1"}], secrets=[{"name": "A", "valueFrom": "b"}]),
+            executionRoleArn=ROLE,
+        ),
+        CLIENT,
+        "The secret name must be unique and not shared with any new or existing environment variables set on the container, "
+        "such as 'A'.",
+        id="a variable that is a secret too",
+    ),
+    pytest.param(
+        fargate(
+            container(secrets=[{"name": "A", "valueFrom": "b"}, {"name": "A", "valueFrom": "c"}]), executionRoleArn=ROLE
+        ),
+        CLIENT,
+        "Duplicate secret names found: A. Each secret name must be unique.",
+        id="two secrets of one name",
+    ),
+    pytest.param(
         fargate(container(dependsOn=[{"containerName": "x", "condition": "START"}])),
         CLIENT,
         "Cannot depend on container x because it does not exist",

@@ -27,6 +27,23 @@ READ_ONLY: Final = (
     "deregisteredAt",
 )
 """Members of DescribeTaskDefinition's answer that RegisterTaskDefinition refuses."""
+SERVICE_READ_ONLY: Final = (
+    "serviceArn",
+    "clusterArn",
+    "status",
+    "runningCount",
+    "pendingCount",
+    "deployments",
+    "taskSets",
+    "events",
+    "roleArn",
+    "createdAt",
+    "createdBy",
+    "platformFamily",
+    "currentServiceDeployment",
+    "currentServiceRevisions",
+)
+"""Members of a service in DescribeServices' answer that CreateService refuses."""
 TASK_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "family": (str,),
     "cpu": (str,),
@@ -130,6 +147,20 @@ def check_task_definition(document: dict[str, Any], path: Path) -> None:
                 hint='such as {"name": "app", "image": "REPOSITORY:{{ tag }}"}',
             )
         _check_types(container, CONTAINER_TYPES, path, "containerDefinitions", container["name"])
+        _check_variables(container, path)
+
+
+def _check_variables(container: dict[str, Any], path: Path) -> None:
+    """A container's variables come from `environment` or from `secrets`, never from both."""
+    variables = {item.get("name") for item in container.get("environment", ()) if isinstance(item, dict)}
+    for item in container.get("secrets", ()):
+        name = item.get("name") if isinstance(item, dict) else None
+        if name in variables:
+            raise UsageError(
+                f"{place(path, 'containerDefinitions', container['name'], 'secrets', name)}: {name} of container "
+                f"{container['name']} is a secret and an environment variable: register-task-definition refuses it",
+                hint=f"remove {name} from environment, or from secrets",
+            )
 
 
 def check_service(document: dict[str, Any], definition: dict[str, Any], path: Path) -> None:
@@ -143,6 +174,12 @@ def check_service(document: dict[str, Any], definition: dict[str, Any], path: Pa
             f"{place(path, 'services')}: this is the answer of describe-services",
             hint="keep what create-service takes: aws ecs create-service --generate-cli-skeleton",
         )
+    pasted = [name for name in SERVICE_READ_ONLY if name in document]
+    if pasted:
+        raise UsageError(
+            f"{place(path, pasted[0])}: {', '.join(pasted)}: read-only, copied from describe-services",
+            hint=f"remove {'it' if len(pasted) == 1 else 'them'}: create-service refuses read-only members",
+        )
     _check_types(document, SERVICE_TYPES, path)
     names = [container["name"] for container in definition["containerDefinitions"]]
     for balancer in document.get("loadBalancers", ()):
@@ -153,6 +190,21 @@ def check_service(document: dict[str, Any], definition: dict[str, Any], path: Pa
                 "is no container of the task definition",
                 hint=f"the task definition {definition['family']} has: {', '.join(names)}",
             )
+        _check_port(balancer, definition, path)
+
+
+def _check_port(balancer: dict[str, Any], definition: dict[str, Any], path: Path) -> None:
+    """A load balancer sends to a port that its container says it has."""
+    container = next(c for c in definition["containerDefinitions"] if c["name"] == balancer["containerName"])
+    ports = [mapping.get("containerPort") for mapping in container.get("portMappings", ())]
+    port = balancer.get("containerPort")
+    if port not in ports:
+        has = ", ".join(str(known) for known in ports) or "no portMappings"
+        raise UsageError(
+            f"{place(path, 'loadBalancers', 'containerPort')}: the load balancer's containerPort {port} is no containerPort of "
+            f"{container['name']} in the task definition",
+            hint=f"{container['name']} in {definition['family']} has: {has}",
+        )
 
 
 def _check_types(document: dict[str, Any], types: dict[str, tuple[type, ...]], path: Path, *keys: str) -> None:

@@ -47,6 +47,12 @@ def render_definition(
         )
     for (target, variable), value in (sets or {}).items():
         container = _container(spec, containers, target, tagged)
+        if any(secret.get("name") == variable for secret in container.get("secrets", ())):
+            raise UsageError(
+                f"{place(path, container['name'], 'secrets', variable)}: {variable} of container {container['name']} is a secret: "
+                "--set cannot set it",
+                hint="change the secret's value, or give another variable",
+            )
         variables = {item["name"]: item for item in container.get("environment", ())}
         variables[variable] = {"name": variable, "value": value}
         container["environment"] = list(variables.values())

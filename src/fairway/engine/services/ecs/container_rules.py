@@ -118,11 +118,26 @@ def _check_container(container: Mapping[str, Any], request: Mapping[str, Any], *
         raise ClientException(
             "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'"
         )
+    _check_variables(container)
     for member in ("startTimeout", "stopTimeout"):
         seconds = container.get(member)
         if fargate and seconds is not None and not _TIMEOUTS[0] <= seconds <= _TIMEOUTS[1]:
             raise ClientException(f"The {member} of container {name} must be between 2 and 120 seconds.")
     _check_logs(container, request, fargate=fargate)
+
+
+def _check_variables(container: Mapping[str, Any]) -> None:
+    secrets = [secret.get("name") for secret in container.get("secrets", ())]
+    twice = next((name for name in secrets if secrets.count(name) > 1), None)
+    if twice is not None:
+        raise ClientException(f"Duplicate secret names found: {twice}. Each secret name must be unique.")
+    variables = {variable.get("name") for variable in container.get("environment", ())}
+    both = next((name for name in secrets if name in variables), None)
+    if both is not None:
+        raise ClientException(
+            "The secret name must be unique and not shared with any new or existing environment variables set on the "
+            f"container, such as '{both}'."
+        )
 
 
 def _check_memory(container: Mapping[str, Any], request: Mapping[str, Any], *, fargate: bool) -> None:
