@@ -24,6 +24,7 @@ EXAMPLES: Final = """  fairway status                                  every ser
   fairway status taskmanager-prod/taskmanager-api without a project file
 """
 _RECENT: Final = timedelta(minutes=10)
+_CALM: Final = timedelta(seconds=15)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +64,10 @@ def _look(place: Place, named: Named) -> tuple[Named, Picture, Diagnosis]:
     from fairway.deployment.evidence import observe_service  # noqa: PLC0415
 
     picture = observe_service(place.observer, named.name)
-    return named, picture, diagnose(now_only(picture), address=named.address)
+    recent = now_only(picture)
+    if is_recovered(recent):
+        recent = replace(recent, stopped=())
+    return named, picture, diagnose(recent, address=named.address)
 
 
 def now_only(picture: Picture) -> Picture:
@@ -78,6 +82,43 @@ def now_only(picture: Picture) -> Picture:
     stopped = tuple(task for task in picture.stopped if task.stopped_at is not None and task.stopped_at > since)
     events = tuple(event for event in picture.service.events if event.at > since)
     return replace(picture, stopped=stopped, service=replace(picture.service, events=events))
+
+
+def is_recovered(picture: Picture) -> bool:
+    """Tasks failed, and were replaced: the service is whole and healthy again, and has been for a while.
+
+    At most as many failures as it has tasks: what dies again and again has not recovered, though at times all run.
+    """
+    from fairway.deployment.changes import is_failure  # noqa: PLC0415 - only what a verb needs is imported
+
+    service, record = picture.service, picture.deployment
+    ended = [task.stopped_at for task in picture.stopped if is_failure(task) and task.stopped_at is not None]
+    if not ended or len(ended) > service.desired or picture.at - max(ended) < _CALM:
+        return False
+    if record is not None and not (record.status == SUCCESSFUL or was_taken_back(picture)):
+        return False
+    serving = [target for target in picture.targets if target.state != "draining"]
+    return (
+        service.running == service.desired
+        and not service.pending
+        and all(task.health != "UNHEALTHY" for task in picture.tasks)
+        and all(target.state == "healthy" for target in serving)
+        and (not service.target_groups or len(serving) >= service.desired)
+    )
+
+
+def replaced(picture: Picture) -> str:
+    """What failed and was replaced, in one line; empty: nothing, or it goes on."""
+    from fairway.deployment.failures import failures  # noqa: PLC0415 - only what a verb needs is imported
+
+    recent = now_only(picture)
+    if not is_recovered(recent):
+        return ""
+    groups = failures(recent)
+    count = sum(len(failure.tasks) for failure in groups)
+    newest = groups[0]
+    code = "" if newest.exit_code is None else f" (exit code {newest.exit_code})"
+    return f"{count} task{'s' if count > 1 else ''} stopped and {'were' if count > 1 else 'was'} replaced: {newest.reason}{code}"
 
 
 def was_taken_back(picture: Picture) -> bool:
@@ -132,6 +173,7 @@ def _document(picture: Picture, diagnosis: Diagnosis, found: list[str]) -> dict[
         "addresses": found,
         "targets": dict(Counter(target.state for target in picture.targets)),
         "causes": diagnosis.document()["causes"],
+        "replaced": replaced(picture),
     }
 
 
@@ -157,6 +199,9 @@ def _show(
         out.text(f"    {out.paint(cause.title, 'red')}")
         if cause.likely:
             out.text(f"      likely cause: {cause.likely}")
+    note = replaced(picture)
+    if note:
+        out.text(f"    note: {note}")
     if was_taken_back(picture):
         out.text(f"    note: the last deployment ({_target(picture)}) failed and was rolled back")
     elif record is not None and record.status != SUCCESSFUL:
@@ -173,7 +218,7 @@ def _show(
         out.text("    targets: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
     for address in found:
         out.text(f"    {address}")
-    if wrong or was_taken_back(picture):
+    if wrong or note or was_taken_back(picture):
         out.text(f"    → {command(f'why {named.address}', environment)}")
     elif _is_busy(picture):
         out.text(f"    → {command(f'watch {named.address}', environment)}")
