@@ -13,6 +13,8 @@ import boto3
 import pytest
 from tests.ports import free_port
 
+from fairway.cli.engine import ahead_text
+
 pytestmark = pytest.mark.slow
 SOURCE = Path(__file__).parent.parent.parent / "src"
 
@@ -92,3 +94,30 @@ def test_a_killed_engine_keeps_its_state(two):
     assert "no engine runs" in fairway("engine", "status", "--data", data, code=1)
     fairway("engine", "start", "--runtime", "simulated", "--port", port, "--data", data)
     assert there() == 1
+
+
+def test_time_that_stays_in_front_is_told(tmp_path):
+    port, data = free_port(), tmp_path / "data"
+    where = ("--port", port, "--data", data)
+    try:
+        assert "engine time" not in fairway("engine", "start", "--runtime", "simulated", *where)
+        fairway("engine", "restart", "--speed", 1000, *where)
+        said = fairway("engine", "restart", "--speed", 1, *where)
+        assert "ahead of the system's: it ran faster before, and never goes back" in said
+        assert "it ran faster before" in fairway("engine", "status", *where)
+        assert json.loads(fairway("engine", "status", *where, "--json"))["ahead_seconds"] > 100
+    finally:
+        fairway("down", "--data", data, "--purge", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "speed", "expected"),
+    [
+        pytest.param(0.4, 1.0, "", id="none to speak of"),
+        pytest.param(-3.0, 1.0, "", id="the system's clock was set"),
+        pytest.param(3725.0, 1.0, "engine time is 1 h 2 min 5 s ahead of the system's: it ran faster before, and never goes back", id="before"),
+        pytest.param(90000.0, 20.0, "engine time is 1 d 1 h ahead of the system's: it runs faster", id="now"),
+    ],
+)  # fmt: skip
+def test_how_far_ahead_time_is(seconds, speed, expected):
+    assert ahead_text({"ahead_seconds": seconds, "speed": speed}) == expected

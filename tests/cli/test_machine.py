@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.conftest import run_engine
 
 from fairway.cli import checkup
 from fairway.clock import monotonic
@@ -64,11 +65,37 @@ def test_doctor_names_who_has_the_port(monkeypatch, tmp_path):
         taken.listen()
         port = taken.getsockname()[1]
         monkeypatch.setenv("FAIRWAY_PORT", str(port))
-        monkeypatch.setattr(checkup, "_asks_engine", lambda _port: None)
-        [endpoint] = [found for found in checkup._engine_and_ports() if found.check == "endpoint"]
+        [endpoint] = [found for found in checkup._engine_and_ports(port, None) if found.check == "endpoint"]
     assert endpoint.state == checkup.State.BROKEN
     assert f"process {os.getpid()}" in endpoint.text
     assert "--port N" in endpoint.mend
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["port", "data"])
+def test_doctor_looks_at_the_engine_that_is_named(fairway, monkeypatch, tmp_path, way):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "default"))
+    monkeypatch.delenv("FAIRWAY_DATA", raising=False)
+    monkeypatch.delenv("FAIRWAY_PORT", raising=False)
+    data = tmp_path / "own"
+    with run_engine(data) as own:
+        words = ["--port", str(own.port)] if way == "port" else ["--data", str(data)]
+        _, out, _ = fairway("doctor", "--json", *words)
+    monkeypatch.delenv("FAIRWAY_PORT", raising=False)
+    found = {entry["check"]: entry for entry in map(json.loads, out.splitlines())}
+    assert found["data"]["text"] == str(data)
+    assert f"127.0.0.1:{own.port}" in found["endpoint"]["text"]
+    assert f"data in {data}" in found["endpoint"]["text"]
+
+
+def test_doctor_says_that_valkey_is_gone(monkeypatch):
+    health = {"version": "1", "data": "/data", "valkey": "port 6390 is taken by another program"}
+    found = {item.check: item for item in checkup._engine_and_ports(4566, health)}
+    assert found["valkey server"].state == checkup.State.BROKEN
+    assert "port 6390 is taken" in found["valkey server"].text
+    assert "valkey server" not in {
+        item.check for item in checkup._engine_and_ports(4566, {**health, "valkey": "running"})
+    }
 
 
 def test_doctor_refuses_data_of_somebody_else(monkeypatch, tmp_path):
@@ -84,7 +111,9 @@ def test_doctor_says_what_is_not_installed(monkeypatch):
     assert found.state == checkup.State.BROKEN
     assert "msgspec" in found.text
     monkeypatch.setattr(checkup, "_packaged", lambda _distribution, _program: None)
-    assert checkup._envoy().state == checkup.State.BROKEN
+    envoy = checkup._envoy()
+    assert envoy.state == checkup.State.WARNING
+    assert "carries requests itself, in plain Python" in envoy.text
     assert checkup._valkey().state == checkup.State.WARNING
     broken = checkup._runs("envoy", ["/nonexistent/envoy", "--version"], "install it")
     assert broken.state == checkup.State.BROKEN

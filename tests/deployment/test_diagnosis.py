@@ -168,6 +168,12 @@ api: shop-api:2 (v2) was deployed; 3 of 3 tasks run
 
 HEALTH = {"command": ["CMD-SHELL", "curl -f http://localhost:8000/health || exit 1"], "interval": 30, "retries": 3, "startPeriod": 40}  # fmt: skip
 BALANCED = {"loadBalancers": [{"targetGroupArn": GROUP, "containerName": "api", "containerPort": 8000}]}
+CONTAINER = "Task failed container health checks"
+WATCHED = {
+    "healthCheck": HEALTH,
+    "portMappings": [{"containerPort": 8000}],
+    "logConfiguration": {"logDriver": "awslogs"},
+}
 
 
 @pytest.mark.parametrize(
@@ -185,6 +191,12 @@ BALANCED = {"loadBalancers": [{"targetGroupArn": GROUP, "containerName": "api", 
         pytest.param({"reason": "Task failed container health checks", "code": "ServiceSchedulerInitiated", "exit_code": 0}, (), {"healthCheck": HEALTH}, "container-health-check", "`curl -f http://localhost:8000/health || exit 1` failed 3 times, 30 s apart, after a start period of 40 s", id="the container's own check"),
         pytest.param({"reason": ELB, "code": "ServiceSchedulerInitiated", "exit_code": 0}, ("INFO Uvicorn running on http://0.0.0.0:9000 (Press CTRL+C to quit)",), {}, "health-check-port", "listens on 9000, but the load balancer asks port 8000", id="the wrong port"),
         pytest.param({"reason": ELB, "code": "ServiceSchedulerInitiated", "exit_code": 0}, (), {}, "slow-start", "grace period of 60 s, then 2 failed checks 30 s apart", id="starts too slowly"),
+        pytest.param({"reason": ELB, "code": "ServiceSchedulerInitiated", "exit_code": 0}, ("INFO Uvicorn running on http://127.0.0.1:27954 (Press CTRL+C to quit)",), {}, "slow-start", "it began to listen too late", id="listens too late, on a port that a local engine gave it"),
+        pytest.param({"reason": ELB, "code": "ServiceSchedulerInitiated", "exit_code": 0, "health": "HEALTHY"}, (), {}, "health-check-unreachable", "own health check passes", id="the load balancer alone cannot reach it"),
+        pytest.param({"reason": CONTAINER, "code": "ServiceSchedulerInitiated", "exit_code": 143, "lived": 60}, (), WATCHED, "slow-start", "log never says that it listens in the 60 s that it ran", id="silent until its checks had failed"),
+        pytest.param({"reason": CONTAINER, "code": "ServiceSchedulerInitiated", "exit_code": 0}, ("loading the model",), WATCHED, "slow-start", "slower than its checks allow", id="busy with its start until its checks had failed"),
+        pytest.param({"reason": CONTAINER, "code": "ServiceSchedulerInitiated", "exit_code": 0}, ('{"event":"Uvicorn running on http://127.0.0.1:27954 (Press CTRL+C to quit)"}',), WATCHED, "container-health-check", "the program listens, but its health check is not well", id="listens, and turns unhealthy"),
+        pytest.param({"reason": CONTAINER, "code": "ServiceSchedulerInitiated", "exit_code": 0}, (), {"healthCheck": {"command": ["CMD-SHELL", "test -f /tmp/alive"]}, "logConfiguration": {}}, "container-health-check", "`test -f /tmp/alive` failed 3 times", id="a worker has no port"),
         pytest.param({"reason": "Your Spot Task was interrupted.", "code": "SpotInterruption"}, (), {}, "spot", "Spot capacity", id="Spot"),
         pytest.param({"reason": "something new", "code": "TaskFailedToStart"}, (), {}, "unknown", "no more than that", id="what nobody knows"),
     ],
@@ -197,6 +209,54 @@ def test_likely_causes(task, lines, container, kind, likely):
     assert cause.kind == kind
     assert likely in cause.likely
     assert cause.remedy
+
+
+def test_an_answer_that_comes_too_late_is_no_slow_start():
+    task = a_stopped_task(1, reason=ELB, code="ServiceSchedulerInitiated", exit_code=0)
+    service = a_service(
+        a_rollout(1, running=3), groups=(GROUP,), events=[unhealthy(task, "Request timed out")], **BALANCED
+    )
+    cause = diagnose(failed([task], service=service, checks=(CHECK,)), address="api").causes[0]
+    assert (cause.kind, cause.likely) == (
+        "health-check-timeout",
+        "/health was not answered within 5 s: the program is busy or stuck",
+    )
+
+
+def test_tasks_are_counted_as_the_circuit_breaker_counted_them():
+    """Five failed at once; two were stopped for it, and three when the failed revision was scaled in."""
+    scaled = {
+        "reason": "Scaling activity initiated by (deployment ecs-svc/2)",
+        "code": "ServiceSchedulerInitiated",
+        "lived": 30,
+    }
+    tasks = [
+        *(
+            a_stopped_task(n, reason=CONTAINER, code="ServiceSchedulerInitiated", health="UNHEALTHY", lived=30)
+            for n in (1, 2)
+        ),
+        *(a_stopped_task(n, health="UNHEALTHY", **scaled) for n in (3, 4, 5)),
+        a_stopped_task(6, health="HEALTHY", **scaled),
+        a_stopped_task(7, health="UNHEALTHY", definition=1, **scaled),
+    ]
+    [cause] = diagnose(failed(tasks), address="api").causes
+    assert cause.title == f"5 tasks of shop-api:2 (v2) stopped: {CONTAINER}"
+    assert len(cause.tasks) == 5
+
+
+@pytest.mark.parametrize(
+    ("states", "can_go_back", "expected"),
+    [
+        pytest.param(["unhealthy", "unhealthy", "draining"], True, "fairway rollback api", id="nobody is served"),
+        pytest.param(["unhealthy", "unhealthy"], False, "fairway history api", id="there is nothing to go back to"),
+        pytest.param(["unhealthy", "healthy"], True, "fairway history api", id="one serves"),
+    ],
+)
+def test_a_service_that_serves_nobody_goes_back(states, can_go_back, expected):
+    targets = tuple(Target(GROUP, f"10.0.0.{n}", 8000, state) for n, state in enumerate(states))
+    service = a_service(a_rollout(running=3, state="COMPLETED"), groups=(GROUP,))
+    picture = a_picture(service, deployment=a_record("SUCCESSFUL", finished_at=at(0)), targets=targets)
+    assert diagnose(picture, address="api", can_go_back=can_go_back).next_command == expected
 
 
 def test_the_most_frequent_reason_comes_first_and_that_of_older_revisions_last():

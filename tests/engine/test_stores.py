@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
+import socket
 import tempfile
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import redis
 
 from fairway.clock import sleep
 from fairway.engine.directory import DataDirectory
+from fairway.engine.loops.store_keeping import StoreKeeping
 from fairway.engine.stores import Stores
 from fairway.ids import RandomIds
 
@@ -55,6 +58,41 @@ def test_a_killed_valkey_is_started_again(stores):
     while Path(f"/proc/{first.pid}/stat").exists() and " Z " not in Path(f"/proc/{first.pid}/stat").read_text():
         sleep(0.01)
     assert stores.valkey(RandomIds()).pid != first.pid
+
+
+async def test_the_engine_starts_a_killed_valkey_again_with_its_data(stores, caplog):
+    keeping = StoreKeeping(stores, RandomIds())
+    assert keeping.state() is None
+    first = stores.valkey(RandomIds())
+    with redis.Redis.from_url(first.url) as client:
+        client.set("kept", "yes")
+        client.execute_command("WAITAOF", 1, 0, 5000)
+    assert await keeping.look() is None
+    assert keeping.state() == "running"
+    os.kill(first.pid, signal.SIGKILL)
+    while not stores.is_down():
+        sleep(0.01)
+    assert keeping.state() == "it has ended, and is started anew"
+    with caplog.at_level(logging.INFO):
+        assert await keeping.look() is None
+    assert "Valkey has ended by itself" in caplog.text
+    assert keeping.state() == "running"
+    with redis.Redis.from_url(first.url) as client:
+        assert client.get("kept") == b"yes"
+
+
+async def test_a_valkey_that_cannot_come_back_is_told(stores):
+    keeping = StoreKeeping(stores, RandomIds())
+    first = stores.valkey(RandomIds())
+    stores.stop()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", first.port))
+        other.listen()
+        assert await keeping.look() == f"port {first.port} is taken by another program"
+        assert keeping.state() == f"port {first.port} is taken by another program"
+    assert await keeping.look() is None
+    assert keeping.state() == "running"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")

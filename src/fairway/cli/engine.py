@@ -11,7 +11,7 @@ from fairway.errors import FairwayError, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from fairway.cli.output import Output
 
@@ -26,6 +26,7 @@ EXAMPLES = """\
 DEFAULT_PORT: Final = 4566
 _LINES: Final = 40
 _POLL_SECONDS: Final = 0.2
+_AHEAD_SECONDS: Final = 1.0
 
 
 class NoEngine(FairwayError):
@@ -170,8 +171,23 @@ def _ready(health: dict[str, Any], out: Output) -> int:
     out.document(health)
     out.text(f"the engine answers on http://127.0.0.1:{health['port']}")
     port = "" if health["port"] == DEFAULT_PORT else f" --port {health['port']}"
+    ahead = ahead_text(health)
+    if ahead:
+        out.text(f"  {ahead}")
     out.text(f'  eval "$(fairway env{port})"   for the AWS CLI and SDKs')
     return 0
+
+
+def ahead_text(health: Mapping[str, Any]) -> str:
+    """Says when engine time is ahead of the system's, as it stays after a time at a higher speed; empty: it is not."""
+    seconds = float(health.get("ahead_seconds", 0.0))
+    if seconds < _AHEAD_SECONDS:
+        return ""
+    whole = int(seconds)
+    parts = [(whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
+    shown = " ".join(f"{count} {unit}" for count, unit in parts if count)
+    why = "it runs faster" if health["speed"] > 1 else "it ran faster before, and never goes back"
+    return f"engine time is {shown} ahead of the system's: {why}"
 
 
 def _status(arguments: argparse.Namespace, out: Output) -> int:
@@ -188,7 +204,12 @@ def _status(arguments: argparse.Namespace, out: Output) -> int:
     out.document({"running": True, **health})
     out.text(f"running on http://127.0.0.1:{health['port']} (process {health['pid']}), Fairway {health['version']}")
     out.text(f"  runtime {health['runtime']}, speed {health['speed']:g}, up for {health['uptime_seconds']:.0f} s")
+    ahead = ahead_text(health)
+    if ahead:
+        out.text(f"  {ahead}")
     out.text(f"  load balancer: {health['load_balancer']}")
+    if health.get("valkey"):
+        out.text(f"  Valkey: {health['valkey']}")
     out.text(f"  data: {health['data']}")
     return 0
 

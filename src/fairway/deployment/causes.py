@@ -21,6 +21,7 @@ _SECRET: Final = re.compile(r"(arn:aws[\w-]*:(?:secretsmanager|ssm):[\w\-:/+=.@]
 _EXCEPTION: Final = re.compile(r"^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Fault|NotFound|Refused)\b.*")
 _TROUBLE: Final = re.compile(r"\b(?:error|fatal|panic|exception|failed|cannot|denied|refused)\b", re.IGNORECASE)
 _LISTENS: Final = re.compile(r"(?:listen|running|serving|started|bound)\b.*?[:\s](?P<port>\d{2,5})\b", re.IGNORECASE)
+_LOOPBACK: Final = re.compile(r"127\.0\.0\.1|localhost|\[::1\]")
 _CODES: Final = re.compile(r"codes: \[(?P<codes>[\d, ]+)\]")
 _NOT_FOUND: Final = 404
 _SIGNALS: Final = {134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 139: "SIGSEGV", 143: "SIGTERM"}
@@ -166,7 +167,6 @@ def _target(case: _Case) -> Likely | None:
     check = next((c for c in case.picture.checks if c.target_group in failure.reason), None) or next(
         iter(case.picture.checks), None
     )
-    port = _balanced_port(case)
     path = check.path if check is not None else "the health check's path"
     codes = _CODES.search(failure.target_reason)
     if codes is not None:
@@ -179,25 +179,44 @@ def _target(case: _Case) -> Likely | None:
         return Likely(
             "health-check-status", f"{path} answers {codes['codes']}{wanted}", "the log says why it is not well"
         )
-    listens = _listening_port(case.lines)
-    if port is not None and listens is not None and listens != port:
+    return _silent(case, check, path)
+
+
+def _silent(case: _Case, check: HealthCheck | None, path: str) -> Likely:
+    """The load balancer got no answer: did the program listen at all, and where?"""
+    port, listens = _balanced_port(case), _listening(case.lines)
+    if listens is not None and port is not None and listens.is_reachable and listens.port != port:
         return Likely(
             "health-check-port",
-            f"the program listens on {listens}, but the load balancer asks port {port}",
+            f"the program listens on {listens.port}, but the load balancer asks port {port}",
             "make PORT, containerPort and the program agree",
         )
-    return _slow(case, check, port)
+    if "timed out" in case.failure.target_reason.lower():
+        limit = "" if check is None else f" within {check.timeout_seconds} s"
+        return Likely(
+            "health-check-timeout",
+            f"{path} was not answered{limit}: the program is busy or stuck",
+            "look at what it waits for; answer the health check without other services",
+        )
+    if case.failure.newest.health == "HEALTHY":
+        return Likely(
+            "health-check-unreachable",
+            f"the container's own health check passes, but the load balancer gets no answer on port {port or '?'}",
+            "look at the security groups, and at the address that the program listens on",
+        )
+    return _slow(case, check, port, listens)
 
 
-def _slow(case: _Case, check: HealthCheck | None, port: int | None) -> Likely:
+def _slow(case: _Case, check: HealthCheck | None, port: int | None, listens: _Listening | None) -> Likely:
     grace = case.picture.service.grace_seconds
     limit = (
         "" if check is None else f", then {check.unhealthy_threshold} failed checks {check.interval_seconds} s apart"
     )
     where = f"port {port}" if port is not None else "its port"
+    why = "it began to listen too late: it" if listens is not None else "it listens elsewhere, or"
     return Likely(
         "slow-start",
-        f"nothing answered on {where} in time: it listens elsewhere, or starts slower than the grace period of {grace} s{limit}",
+        f"nothing answered on {where} in time: {why} starts slower than the grace period of {grace} s{limit}",
         "compare the time that it needs to start with healthCheckGracePeriodSeconds",
     )
 
@@ -209,11 +228,19 @@ def _balanced_port(case: _Case) -> int | None:
     return None
 
 
-def _listening_port(lines: Sequence[str]) -> int | None:
+class _Listening(NamedTuple):
+    """Where a program said that it listens."""
+
+    port: int
+    is_reachable: bool
+    """Not on the loopback address alone, on which a local engine's tasks listen, each on a port of its own."""
+
+
+def _listening(lines: Sequence[str]) -> _Listening | None:
     for line in reversed(lines):
         match = _LISTENS.search(line)
         if match is not None:
-            return int(match["port"])
+            return _Listening(int(match["port"]), _LOOPBACK.search(line) is None)
     return None
 
 
@@ -228,14 +255,35 @@ def _container_check(case: _Case) -> Likely | None:
     check = container.get("healthCheck", {})
     command = " ".join(word for word in check.get("command", ()) if word not in {"CMD", "CMD-SHELL"})
     start, retries, interval = check.get("startPeriod", 0), check.get("retries", 3), check.get("interval", 30)
-    remedy = "run the command in the container"
-    if "curl" in command or "wget" in command:
-        remedy += f"; is {'curl' if 'curl' in command else 'wget'} in the image?"
+    failed = f"`{command or 'its health check'}` failed {retries} times, {interval} s apart, after a start period of {start} s"
+    ports = [str(mapping.get("containerPort")) for mapping in container.get("portMappings", ())]
+    if not ports or not any(word in command for word in ("http", "localhost", *ports)):
+        return Likely("container-health-check", failed, _check_remedy(command))
+    if _listening(case.lines) is not None:
+        return Likely(
+            "container-health-check",
+            f"the program listens, but its health check is not well: {failed}",
+            "the log says why, or what the check asks does; "
+            "if it is well at first, look at what changes with time (connections, memory, queues)",
+        )
+    if "logConfiguration" not in container:
+        return Likely("container-health-check", failed, _check_remedy(command))
+    lived = case.failure.lived_seconds
+    ran = "" if lived is None else f" in the {lived:.0f} s that it ran"
     return Likely(
-        "container-health-check",
-        f"`{command or 'its health check'}` failed {retries} times, {interval} s apart, after a start period of {start} s",
-        remedy,
+        "slow-start",
+        f"the program's log never says that it listens{ran}: it starts slower than its checks allow ({failed})",
+        "make it start faster, or raise startPeriod (at most 300) above the time that it needs",
     )
+
+
+def _check_remedy(command: str) -> str:
+    """What to do about a check of which nothing more is known."""
+    remedy = (
+        "compare what the command asks with what the program does, and startPeriod with the time that it needs to start"
+    )
+    tool = next((word for word in ("curl", "wget") if word in command), None)
+    return remedy if tool is None else f"{remedy}; is {tool} in the image?"
 
 
 def _exit(case: _Case) -> Likely | None:

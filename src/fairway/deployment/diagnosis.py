@@ -78,8 +78,11 @@ class Diagnosis:
         }
 
 
-def diagnose(picture: Picture, *, address: str) -> Diagnosis:
-    """The causes in a picture. `address` is how the service is named on the command line: `api` or `CLUSTER/SERVICE`."""
+def diagnose(picture: Picture, *, address: str, can_go_back: bool = False) -> Diagnosis:
+    """The causes in a picture. `address` is how the service is named on the command line: `api` or `CLUSTER/SERVICE`.
+
+    `can_go_back`: there is another revision that is known to be good.
+    """
     target = picture.target.arn if picture.target is not None else None
     now, earlier = split_failures(picture)
     # what the deployment brought in comes first
@@ -90,7 +93,13 @@ def diagnose(picture: Picture, *, address: str) -> Diagnosis:
         found += [replace(cause, title=f"earlier: {cause.title}") for cause in _failed(picture, earlier)]
     elif earlier:
         note = _note(picture, earlier)
-    return Diagnosis(picture.service.name, headline(picture), tuple(found), _next(picture, found, address), note)
+    return Diagnosis(
+        picture.service.name,
+        headline(picture),
+        tuple(found),
+        _next(picture, found, address, can_go_back=can_go_back),
+        note,
+    )
 
 
 def _ended_well(picture: Picture) -> bool:
@@ -225,8 +234,16 @@ def _explain_event(message: str) -> tuple[str, str]:
     return "", ""
 
 
-def _next(picture: Picture, causes: list[Cause], address: str) -> str:
+def serves_nobody(picture: Picture) -> bool:
+    """The deployment is over, and the load balancer calls every target unwell."""
+    record, states = picture.deployment, [target.state for target in picture.targets if target.state != "draining"]
+    return record is not None and record.is_over and bool(states) and set(states) <= {"unhealthy", "unavailable"}
+
+
+def _next(picture: Picture, causes: list[Cause], address: str, *, can_go_back: bool) -> str:
     record = picture.deployment
+    if can_go_back and serves_nobody(picture):
+        return f"fairway rollback {address}"
     if record is not None and not record.is_over:
         return f"fairway watch {address}" if not causes else f"fairway rollback {address}"
     if any(cause.log is not None and cause.log.lines for cause in causes):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _TARGET_REASON: Final = re.compile(
     r"\(task (?P<task>[0-9a-f]{32})\).* is unhealthy in .* due to \(reason (?P<reason>.*)\)\.?$"
 )
+_CHECKS_FAILED: Final = "Task failed container health checks"
 _HEX: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -52,8 +53,10 @@ class Failure:
 def failures(picture: Picture, *, only: str | None = None) -> list[Failure]:
     """Failed tasks of a picture in groups, the largest first; `only` of one task definition."""
     said = target_reasons(picture.service.events)
+    failed = {(task.task_definition, task.stopped_reason) for task in picture.stopped if is_failure(task)}
     groups: dict[tuple[object, ...], list[tuple[Task, ContainerState | None, str]]] = {}
-    for task in picture.stopped:
+    for stopped in picture.stopped:
+        task = _as_counted(stopped, failed)
         if not is_failure(task) or (only is not None and task.task_definition != only):
             continue
         container = to_blame(task, _essential(picture, task))
@@ -70,6 +73,19 @@ def failures(picture: Picture, *, only: str | None = None) -> list[Failure]:
         groups.setdefault(key, []).append((task, container, target_reason))
     made = [_failure(members) for members in groups.values()]
     return sorted(made, key=lambda failure: len(failure.tasks), reverse=True)
+
+
+def _as_counted(task: Task, failed: Iterable[tuple[str, str]]) -> Task:
+    """The task as ECS's circuit breaker saw it.
+
+    Tasks that fail their container's checks together are counted together; but once it trips, those that are not yet stopped for
+    it are stopped to scale the failed revision in, and say so.
+    """
+    if is_failure(task) or task.stop_code != "ServiceSchedulerInitiated" or task.health != "UNHEALTHY":
+        return task
+    reasons = (why for of, why in failed if of == task.task_definition and why.startswith(_CHECKS_FAILED))
+    reason = next(reasons, None)
+    return task if reason is None else replace(task, stopped_reason=reason)
 
 
 def split_failures(picture: Picture) -> tuple[list[Failure], list[Failure]]:

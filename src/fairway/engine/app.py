@@ -30,6 +30,7 @@ from fairway.engine.loops.metric_keeping import keep
 from fairway.engine.loops.planned_stop import tell_all_to_stop
 from fairway.engine.loops.probing import Probing
 from fairway.engine.loops.services import ServicesController
+from fairway.engine.loops.store_keeping import StoreKeeping
 from fairway.engine.loops.targets import TargetsController
 from fairway.engine.loops.tasks import TasksController
 from fairway.engine.model.facts import ProbeResult, TargetIdle
@@ -43,6 +44,7 @@ from fairway.engine.services.passive import Passive
 from fairway.engine.store.metrics import MetricStore
 from fairway.engine.store.schema import ALARMS, EPOCHS, LISTENERS, SERVICES, TABLES, TARGET_GROUPS, TASKS, EpochRow
 from fairway.engine.store.store import Store
+from fairway.engine.stores import Stores
 from fairway.ids import RandomIds
 from fairway.version import VERSION
 
@@ -121,6 +123,7 @@ class Engine:
             load=self.runtime.load if isinstance(self.runtime, SimulatedRuntime) else lambda _ref: None,
         )
         self._housekeeping = Housekeeping(self.store, self, now=self.clock.now, call_at=self.kernel.call_at)
+        self._stores = StoreKeeping(Stores(directory), self.ids)
         self.passive = Passive(self.store, ACCOUNT, directory.root)
         self.application = Application(
             Dispatcher(OPERATION_TABLES),
@@ -152,6 +155,7 @@ class Engine:
             asyncio.create_task(self.driver.drive(self.kernel), name="kernel"),
             asyncio.create_task(self.balancing.run(), name="balancing"),
             asyncio.create_task(keep(self.metrics), name="metrics"),
+            asyncio.create_task(self._stores.run(), name="stores"),
         ]
         for loop in self._loops:
             loop.add_done_callback(_report)
@@ -244,6 +248,8 @@ class Engine:
             "runtime": self.settings.runtime,
             "speed": self.settings.speed,
             "load_balancer": self.balancing.refusal or "ready",
+            "valkey": self._stores.state(),
+            "ahead_seconds": round((self.clock.now() - wall_now()).total_seconds(), 1),
             "data": str(self.directory.root),
         }
 

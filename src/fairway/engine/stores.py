@@ -7,6 +7,7 @@ keeps its data; it lives from the first `up` until the engine is stopped, and co
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -22,6 +23,8 @@ from fairway.engine.runtime.places import enterable
 from fairway.errors import FairwayError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fairway.engine.directory import DataDirectory
     from fairway.ids import IdSource
 
@@ -73,20 +76,33 @@ class Stores:
             folder.chmod(0o2770)
         return folder
 
-    def valkey(self, ids: IdSource) -> Valkey:
+    def valkey(self, ids: IdSource, *, same_port: bool = False) -> Valkey:
         """The Valkey server, started when it does not run; port and password stay what they were.
+
+        `same_port`: never another one, since tasks that run know it by its port.
 
         Raises:
             StoreFailed: it does not start.
         """
+        with self._alone():
+            known = self._read()
+            if known is not None and self._runs(known):
+                return known
+            is_free = known is not None and _is_free(known.port)
+            if known is not None and same_port and not is_free:
+                raise StoreFailed(
+                    f"port {known.port} is taken by another program", hint="end it: tasks look for Valkey on this port"
+                )
+            port = known.port if known is not None and is_free else _free_port()
+            password = known.password if known is not None else ids.hexadecimal(40)
+            started = Valkey(port, password, self._start(port, password))
+            self._write(started)
+            return started
+
+    def is_down(self) -> bool:
+        """It was started once, and does not run."""
         known = self._read()
-        if known is not None and self._runs(known):
-            return known
-        port = known.port if known is not None and _is_free(known.port) else _free_port()
-        password = known.password if known is not None else ids.hexadecimal(40)
-        started = Valkey(port, password, self._start(port, password))
-        self._write(started)
-        return started
+        return known is not None and not self._runs(known)
 
     def stop(self) -> None:
         """End the Valkey server, after it has written its data."""
@@ -103,6 +119,17 @@ class Stores:
             sleep(_POLL_SECONDS)
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """`up` and the engine may start it at the same time: one of them does."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._folder / "valkey.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _start(self, port: int, password: str) -> int:
         binary, folder = self._binary(), self._make_folder("valkey")

