@@ -167,6 +167,12 @@ REGISTER = [
         id="a variable that is a secret too",
     ),
     pytest.param(
+        fargate(*(container(name=f"c{number}") for number in range(11))),
+        CLIENT,
+        "Too many containers.",
+        id="eleven containers",
+    ),
+    pytest.param(
         fargate(
             container(secrets=[{"name": "A", "valueFrom": "b"}, {"name": "A", "valueFrom": "c"}]), executionRoleArn=ROLE
         ),

@@ -259,3 +259,32 @@ def test_the_metadata_endpoint_knows_the_container_and_its_task(world: World, si
     assert task["Limits"] == {"CPU": 0.25, "Memory": 512}
     assert isinstance(task["Containers"], list)
     assert ask("/task/stats").keys() == {task["Containers"][0]["DockerId"]}
+
+
+def test_a_token_is_good_for_its_own_request_alone(world: World) -> None:
+    cluster = world.cluster()
+    for family in ("one", "two"):
+        definition = world.task_definition(family=world.name(family))
+        world.run(cluster, definition, count=2, startedBy=family)
+    token = world.ecs.list_tasks(cluster=cluster, startedBy="one", maxResults=1)["nextToken"]
+    rest = world.ecs.list_tasks(cluster=cluster, startedBy="one", nextToken=token)
+    assert len(rest["taskArns"]) == 1
+    with pytest.raises(ClientError, match="Invalid token") as caught:
+        world.ecs.list_tasks(cluster=cluster, startedBy="two", nextToken=token)
+    assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
+    with pytest.raises(ClientError, match="Invalid token"):
+        world.ecs.list_services(cluster=cluster, nextToken=token)
+
+
+def test_the_answer_of_run_task_shows_the_tags(world: World) -> None:
+    cluster = world.cluster()
+    definition = world.task_definition(tags=[{"key": "of", "value": "the definition"}])
+    tags = [{"key": "team", "value": "shop"}]
+    (task,) = world.run(cluster, definition, tags=tags, propagateTags="TASK_DEFINITION")
+    assert {tag["key"]: tag["value"] for tag in task["tags"]} == {"of": "the definition", "team": "shop"}
+
+
+def test_no_fargate_task_is_on_a_container_instance(world: World) -> None:
+    cluster = world.cluster()
+    world.run(cluster, world.task_definition())
+    assert world.ecs.list_tasks(cluster=cluster, containerInstance="a" * 32)["taskArns"] == []

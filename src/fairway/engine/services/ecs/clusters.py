@@ -216,7 +216,7 @@ def describe_clusters(ctx: Context, request: Request) -> Response:
 def list_clusters(ctx: Context, request: Request) -> Response:
     """ARNs of living clusters."""
     arns = [c.arn for c in ctx.store.find(CLUSTERS, "region", ctx.region) if c.status == "ACTIVE"]
-    shown, token = page(ctx, arns, request, 100)
+    shown, token = page("ListClusters", arns, request, 100)
     return {"clusterArns": shown} | ({"nextToken": token} if token else {})
 
 

@@ -46,6 +46,8 @@ WITHOUT_EFFECT: Final = (
     "containerDefinitions.dnsSearchDomains",
 )
 """What is kept and shown, and no runtime here does."""
+MOST_CONTAINERS: Final = 10
+"""Of a task definition. Source: ECS Developer Guide, "Amazon ECS service quotas"."""
 _RANGES: Final = {"interval": (5, 300), "timeout": (2, 60), "retries": (1, 10), "startPeriod": (0, 300)}
 _TIMEOUTS: Final = (2, 120)
 """Seconds, on Fargate. Source: ECS API Reference, ContainerDefinition.startTimeout and stopTimeout."""
@@ -71,6 +73,8 @@ def check_task(request: Mapping[str, Any]) -> None:
     containers = request["containerDefinitions"]
     if not containers:
         raise ClientException("Container list cannot be empty")
+    if len(containers) > MOST_CONTAINERS:
+        raise ClientException("Too many containers.")
     names = [container.get("name") for container in containers]
     if len(set(names)) != len(names):
         raise ClientException("Container names must be unique within a task definition")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from fairway.arn import is_arn
@@ -152,27 +153,37 @@ def show_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in tags.items()]
 
 
-def page(ctx: Context, items: Sequence[str], request: Mapping[str, Any], size: int) -> tuple[list[str], str | None]:
+def page(operation: str, items: Sequence[str], request: Mapping[str, Any], size: int) -> tuple[list[str], str | None]:
     """One page of `items` (ids in a stable order) and the token of the next; `maxResults` may only make it smaller.
 
+    A token is good for the operation and the filters that it was given out for, and for no others.
+
     Raises:
-        InvalidParameterException: the token is not one of ours, or maxResults is out of range.
+        InvalidParameterException: the token is not one of ours, or of another request; maxResults is out of range.
     """
-    del ctx
     wanted = request.get("maxResults", size)
     if not 1 <= wanted <= 100:  # noqa: PLR2004 - AWS's range
         raise InvalidParameterException("maxResults must be between 1 and 100.")
+    asked = _asked(operation, request)
     start = 0
     token = request.get("nextToken")
     if token:
         try:
-            number, _, last = base64.urlsafe_b64decode(token.encode()).decode().partition("|")
+            of, number, last = base64.urlsafe_b64decode(token.encode()).decode().split("|", 2)
             # what the last page ended with may be gone: then its neighbours have moved up by one
             start = items.index(last) + 1 if last in items else min(max(0, int(number) - 1), len(items))
         except (binascii.Error, UnicodeError, ValueError):
             raise InvalidParameterException("Invalid token.") from None
+        if of != asked:
+            raise InvalidParameterException("Invalid token.")
     shown = list(items[start : start + wanted])
     end = start + len(shown)
     if end >= len(items) or not shown:
         return shown, None
-    return shown, base64.urlsafe_b64encode(f"{end}|{shown[-1]}".encode()).decode()
+    return shown, base64.urlsafe_b64encode(f"{asked}|{end}|{shown[-1]}".encode()).decode()
+
+
+def _asked(operation: str, request: Mapping[str, Any]) -> str:
+    """Stands for an operation and its filters."""
+    filters = sorted((key, repr(value)) for key, value in request.items() if key not in {"nextToken", "maxResults"})
+    return sha256(repr((operation, filters)).encode()).hexdigest()[:16]

@@ -41,7 +41,7 @@ def list_service_deployments(ctx: Context, request: Request) -> Response:
     records = ctx.store.find(SERVICE_DEPLOYMENTS, "service", service.arn)
     records.sort(key=lambda record: record.created_at)
     chosen = {record.arn: record for record in reversed(records) if _passes(record, request)}
-    shown, token = page(ctx, list(chosen), request, 100)
+    shown, token = page("ListServiceDeployments", list(chosen), request, 100)
     return {"serviceDeployments": [_brief(chosen[arn]) for arn in shown]} | ({"nextToken": token} if token else {})
 
 

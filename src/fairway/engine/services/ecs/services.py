@@ -366,5 +366,5 @@ def list_services(ctx: Context, request: Request) -> Response:
         revision = ctx.store.get(REVISIONS, service.primary.revision_arn)
         if wanted is None or (revision is not None and revision.launch_type == wanted):
             arns.append(service.arn)
-    shown, token = page(ctx, arns, request, MOST_DESCRIBED)
+    shown, token = page("ListServices", arns, request, MOST_DESCRIBED)
     return {"serviceArns": shown} | ({"nextToken": token} if token else {})

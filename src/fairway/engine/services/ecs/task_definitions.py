@@ -212,7 +212,7 @@ def list_task_definitions(ctx: Context, request: Request) -> Response:
         if definition.status == wanted and prefix in {None, definition.family}
     ]
     found.sort(key=lambda d: (d.family, d.revision), reverse=request.get("sort") == "DESC")
-    shown, token = page(ctx, [definition.arn for definition in found], request, 100)
+    shown, token = page("ListTaskDefinitions", [definition.arn for definition in found], request, 100)
     return {"taskDefinitionArns": shown} | ({"nextToken": token} if token else {})
 
 
@@ -229,5 +229,5 @@ def list_task_definition_families(ctx: Context, request: Request) -> Response:
         for family, is_active in active.items()
         if family.startswith(prefix) and (wanted == "ALL" or is_active is (wanted == "ACTIVE"))
     )
-    shown, token = page(ctx, families, request, 100)
+    shown, token = page("ListTaskDefinitionFamilies", families, request, 100)
     return {"families": shown} | ({"nextToken": token} if token else {})

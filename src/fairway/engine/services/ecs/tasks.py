@@ -76,7 +76,7 @@ def run_task(ctx: Context, request: Request) -> Response:
     definition = _runnable(ctx, request["taskDefinition"])
     repeated = _repeated(ctx, cluster, request)
     if repeated is not None:
-        return {"tasks": [show_task(ctx.store, task) for task in repeated], "failures": []}
+        return {"tasks": [show_task(ctx.store, task, with_tags=True) for task in repeated], "failures": []}
     _check_overrides(request, definition)
     network = read_network(ctx, request.get("networkConfiguration"), definition)
     strategy = _strategy(request, cluster)
@@ -86,7 +86,7 @@ def run_task(ctx: Context, request: Request) -> Response:
             tasks.append(tx.put(TASKS, _new(ctx, request, cluster, definition, network, strategy, tasks)))
         if request.get("clientToken"):
             tx.put(NOTES, Note(_token_key(cluster, request), _digest(request)))
-    return {"tasks": [show_task(ctx.store, task) for task in tasks], "failures": []}
+    return {"tasks": [show_task(ctx.store, task, with_tags=True) for task in tasks], "failures": []}
 
 
 def _token_key(cluster: Cluster, request: Mapping[str, Any]) -> str:
@@ -215,7 +215,7 @@ def describe_tasks(ctx: Context, request: Request) -> Response:
     return {"tasks": tasks, "failures": failures}
 
 
-@OPERATIONS.operation("ListTasks", refuses=("containerInstance", "daemonName"))
+@OPERATIONS.operation("ListTasks", refuses=("daemonName",))
 def list_tasks(ctx: Context, request: Request) -> Response:
     """ARNs of tasks; those whose desired status is RUNNING unless asked otherwise."""
     cluster = need_cluster(ctx, request.get("cluster"))
@@ -227,7 +227,7 @@ def list_tasks(ctx: Context, request: Request) -> Response:
         service = need_service(ctx, cluster, request["serviceName"])
         tasks = ctx.store.find(TASKS, "service", service.arn)
     arns = [task.arn for task in tasks if task.desired == wanted and _passes(task, request)]
-    shown, token = page(ctx, arns, request, 100)
+    shown, token = page("ListTasks", arns, request, 100)
     return {"taskArns": shown} | ({"nextToken": token} if token else {})
 
 
@@ -237,4 +237,6 @@ def _passes(task: Task, request: Mapping[str, Any]) -> bool:
         request.get("family") in {None, family}
         and request.get("startedBy") in {None, task.started_by}
         and request.get("launchType") in {None, task.launch_type}
+        # a Fargate task is on no container instance
+        and not request.get("containerInstance")
     )

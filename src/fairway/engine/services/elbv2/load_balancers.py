@@ -200,7 +200,7 @@ def describe_load_balancer_attributes(ctx: Context, request: Request) -> Respons
 def modify_load_balancer_attributes(ctx: Context, request: Request) -> Response:
     """Set attributes."""
     balancer = need_load_balancer(ctx, request["LoadBalancerArn"])
-    given = read_attributes(request, ATTRIBUTES)
+    given = read_attributes(request, ATTRIBUTES, of="Load balancer")
     for key, value in given.items():
         if key in _FIXED and value != ATTRIBUTES[key]:
             raise unsupported(f"Attribute {key} with the value {value}")

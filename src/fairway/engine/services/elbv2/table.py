@@ -33,8 +33,8 @@ def read_tags(request: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag.get("Value", "") for tag in request.get("Tags", ())}
 
 
-def read_attributes(request: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
-    """Attributes by key.
+def read_attributes(request: Mapping[str, Any], known: Mapping[str, str], *, of: str) -> dict[str, str]:
+    """Attributes by key; `of` what, as ELB's texts name it: `Load balancer`, `Target group`.
 
     Raises:
         ValidationError: unknown, or given twice.
@@ -43,7 +43,7 @@ def read_attributes(request: Mapping[str, Any], known: Mapping[str, str]) -> dic
     for item in request["Attributes"]:
         key = item.get("Key", "")
         if key not in known:
-            raise ValidationError(f"Load balancer attribute key '{key}' is not recognized")
+            raise ValidationError(f"{of} attribute key '{key}' is not recognized")
         if key in attributes:
             raise ValidationError(f"Attribute key '{key}' has been specified more than once")
         attributes[key] = item.get("Value", "")

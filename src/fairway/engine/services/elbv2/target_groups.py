@@ -233,7 +233,7 @@ def describe_target_group_attributes(ctx: Context, request: Request) -> Response
 def modify_target_group_attributes(ctx: Context, request: Request) -> Response:
     """Set attributes."""
     group = need_target_group(ctx, request["TargetGroupArn"])
-    given = read_attributes(request, ATTRIBUTES)
+    given = read_attributes(request, ATTRIBUTES, of="Target group")
     if given.get("stickiness.enabled") == "true":
         raise unsupported("stickiness.enabled true")
     if given.get("load_balancing.algorithm.type", "round_robin") not in _ALGORITHMS:
