@@ -87,8 +87,6 @@ def test_overlays_merge_containers_and_variables_by_name(folder):
         pytest.param(("task", '"cpu": "256",', '"cpu": "256"'), "api.task.json:4:3: not JSON", "no comma after the last member", id="broken JSON"),
         pytest.param(("task", '"cpu": "256"', '"revision": 7, "cpu": "256"'), "revision: read-only", "remove it", id="pasted describe output"),
         pytest.param(("service", '"containerName": "api"', '"containerName": "web"'), "containerName 'web' is no container", "api, sidecar", id="unknown container"),
-        pytest.param(("service", '"containerPort": 8000', '"containerPort": 9000'), "api.service.json:8: the load balancer's containerPort 9000 is no containerPort of api", "api in shop-api has: 8000", id="a port that the container does not have"),
-        pytest.param(("task", '"containerPort": 8000', '"containerPort": 8001'), "containerPort 8000 is no containerPort of api", "8001", id="a container without that port"),
         pytest.param(("service", '"desiredCount": 5', '"serviceArn": "a", "status": "ACTIVE", "desiredCount": 5'), "api.service.json:3: serviceArn, status: read-only, copied from describe-services", "remove them", id="pasted describe-services output"),
         pytest.param(("task", '"name": "LOG_LEVEL"', '"name": "JWT_KEY"'), "JWT_KEY of container api is a secret and an environment variable", "remove JWT_KEY from environment, or from secrets", id="a variable and a secret"),
         pytest.param(("local", "TARGET_GROUP", "TARGET"), "api.service.json:6: ${TARGET_GROUP} is not set", "export TARGET_GROUP=", id="unset variable"),

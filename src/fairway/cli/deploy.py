@@ -12,7 +12,7 @@ from fairway.cli.choices import add_release_arguments, read_choices, read_durati
 from fairway.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from fairway.cli.output import Output
     from fairway.cli.where import Place
@@ -91,7 +91,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
-    return _run(_Deploying(arguments, out), out)
+    # `up` has more to say when it is interrupted: the engine goes on
+    return _run(_Deploying(arguments, out), out, getattr(arguments, "also_interrupted", None))
 
 
 def resume(run: str, arguments: argparse.Namespace, out: Output) -> int:
@@ -105,7 +106,7 @@ def resume(run: str, arguments: argparse.Namespace, out: Output) -> int:
     return _run(_Deploying(wanted, out, waits=False), out)
 
 
-def _run(deploying: _Deploying, out: Output) -> int:
+def _run(deploying: _Deploying, out: Output, also: Callable[[list[str]], list[str]] | None = None) -> int:
     from fairway.cli.interrupted import left_behind, say_interrupted, terminable  # noqa: PLC0415 - what a verb needs
 
     with terminable():
@@ -113,7 +114,6 @@ def _run(deploying: _Deploying, out: Output) -> int:
             return deploying.run()
         except KeyboardInterrupt as error:
             going, lines = left_behind(deploying.begun, deploying.keys, deploying.environment)
-            also = getattr(arguments, "also_interrupted", None)  # `up` has more to say: the engine goes on
             return say_interrupted(out, error, going, lines if also is None else also(lines))
 
 

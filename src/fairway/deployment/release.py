@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from fairway.aws.values import resolve_values
 from fairway.deployment.one_off import run_like
-from fairway.deployment.shapes import check_run_shape, check_service_shape, check_task_definition_shape
+from fairway.deployment.shapes import (
+    check_balanced_ports,
+    check_run_shape,
+    check_service_shape,
+    check_task_definition_shape,
+)
 from fairway.deployment.update import refuse_other_controllers
 from fairway.errors import UsageError
 from fairway.planning.release import OneOff, Release, ScheduledRelease, ServiceRelease
@@ -163,6 +168,7 @@ def _check_definitions(release: Release) -> None:
         if item.service is not None and item.service_path is not None:
             refuse_other_controllers(item.service, item.service_path)
             check_service_shape(item.service, item.service_path)
+            check_balanced_ports(item.service, item.definition, item.service_path)
         check_task_definition_shape(item.definition, item.definition_path)
     for task in release.before:
         check_task_definition_shape(task.definition, task.definition_path)

@@ -51,6 +51,25 @@ def check_service_shape(document: Mapping[str, Any], path: Path) -> None:
     _check("CreateService", {**document, **ours}, document, path)
 
 
+def check_balanced_ports(service: Mapping[str, Any], definition: Mapping[str, Any], path: Path) -> None:
+    """Refuse a load balancer that sends to a port which its container does not say that it has: CreateService would.
+
+    Raises:
+        UsageError: names file, line, field and remedy.
+    """
+    containers = {container["name"]: container for container in definition["containerDefinitions"]}
+    for balancer in service.get("loadBalancers", ()):
+        container = containers.get(balancer.get("containerName"))
+        port = balancer.get("containerPort")
+        ports = [mapping.get("containerPort") for mapping in (container or {}).get("portMappings", ())]
+        if container is not None and port not in ports:
+            raise UsageError(
+                f"{place(path, 'loadBalancers', 'containerPort')}: the load balancer's containerPort {port} is no containerPort of "
+                f"{container['name']} in the task definition",
+                hint=f"{container['name']} in {definition['family']} has: {', '.join(map(str, ports)) or 'no portMappings'}",
+            )
+
+
 def check_run_shape(document: Mapping[str, Any], path: Path) -> None:
     """Refuse what RunTask does not take.
 

@@ -155,7 +155,7 @@ def _check_variables(container: dict[str, Any], path: Path) -> None:
     variables = {item.get("name") for item in container.get("environment", ()) if isinstance(item, dict)}
     for item in container.get("secrets", ()):
         name = item.get("name") if isinstance(item, dict) else None
-        if name in variables:
+        if isinstance(name, str) and name in variables:
             raise UsageError(
                 f"{place(path, 'containerDefinitions', container['name'], 'secrets', name)}: {name} of container "
                 f"{container['name']} is a secret and an environment variable: register-task-definition refuses it",
@@ -190,21 +190,6 @@ def check_service(document: dict[str, Any], definition: dict[str, Any], path: Pa
                 "is no container of the task definition",
                 hint=f"the task definition {definition['family']} has: {', '.join(names)}",
             )
-        _check_port(balancer, definition, path)
-
-
-def _check_port(balancer: dict[str, Any], definition: dict[str, Any], path: Path) -> None:
-    """A load balancer sends to a port that its container says it has."""
-    container = next(c for c in definition["containerDefinitions"] if c["name"] == balancer["containerName"])
-    ports = [mapping.get("containerPort") for mapping in container.get("portMappings", ())]
-    port = balancer.get("containerPort")
-    if port not in ports:
-        has = ", ".join(str(known) for known in ports) or "no portMappings"
-        raise UsageError(
-            f"{place(path, 'loadBalancers', 'containerPort')}: the load balancer's containerPort {port} is no containerPort of "
-            f"{container['name']} in the task definition",
-            hint=f"{container['name']} in {definition['family']} has: {has}",
-        )
 
 
 def _check_types(document: dict[str, Any], types: dict[str, tuple[type, ...]], path: Path, *keys: str) -> None:
