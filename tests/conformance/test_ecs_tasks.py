@@ -239,7 +239,7 @@ def test_awslogs_needs_its_group_or_the_right_to_create_it(world: World) -> None
 def test_the_metadata_endpoint_knows_the_container_and_its_task(world: World, simulated: None) -> None:
     cluster = world.cluster()
     definition = world.task_definition(world.container(dockerLabels={"a": "b"}, cpu=128))
-    arn = world.run(cluster, definition)[0]["taskArn"]
+    arn = world.run(cluster, definition, tags=[{"key": "team", "value": "shop"}])[0]["taskArn"]
     world.until_status(cluster, arn, "RUNNING")
 
     def ask(path: str) -> dict[str, object]:
@@ -258,6 +258,8 @@ def test_the_metadata_endpoint_knows_the_container_and_its_task(world: World, si
     assert (task["Family"], task["Revision"]) == tuple(definition.split(":"))
     assert task["Limits"] == {"CPU": 0.25, "Memory": 512}
     assert isinstance(task["Containers"], list)
+    assert ask("/taskWithTags")["TaskTags"] == {"team": "shop"}
+    assert "TaskTags" not in task
     assert ask("/task/stats").keys() == {task["Containers"][0]["DockerId"]}
 
 

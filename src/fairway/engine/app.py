@@ -20,6 +20,7 @@ from fairway.engine.loadbalancer.choice import choose_data_plane
 from fairway.engine.loadbalancer.reserved_ports import ReservedPorts
 from fairway.engine.loops.alarms import AlarmsController
 from fairway.engine.loops.balancing import Balancing
+from fairway.engine.loops.container_stats import Samples, take_samples
 from fairway.engine.loops.containers import Containers
 from fairway.engine.loops.driver import Driver
 from fairway.engine.loops.housekeeping import Housekeeping
@@ -123,6 +124,7 @@ class Engine:
             load=self.runtime.load if isinstance(self.runtime, SimulatedRuntime) else lambda _ref: None,
         )
         self._housekeeping = Housekeeping(self.store, self, now=self.clock.now, call_at=self.kernel.call_at)
+        self._samples = Samples.none()
         self._stores = StoreKeeping(Stores(directory), self.ids)
         self.passive = Passive(self.store, ACCOUNT, directory.root)
         self.application = Application(
@@ -156,6 +158,7 @@ class Engine:
             asyncio.create_task(self.balancing.run(), name="balancing"),
             asyncio.create_task(keep(self.metrics), name="metrics"),
             asyncio.create_task(self._stores.run(), name="stores"),
+            asyncio.create_task(take_samples(self._samples, self.runtime.usage, self.clock.now), name="samples"),
         ]
         for loop in self._loops:
             loop.add_done_callback(_report)
@@ -276,7 +279,7 @@ class Engine:
         await self.passive.reset()
 
     def metadata(self, container_id: str, path: str) -> dict[str, Any] | None:
-        return describe_metadata(self.store, self.runtime.usage(), container_id, path)
+        return describe_metadata(self.store, self._samples, os.cpu_count() or 1, container_id, path)
 
     # -- making ----------------------------------------------------------------------------------------------------
 

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fairway.engine.loops.container_stats import docker_stats
 from fairway.engine.loops.containers import metadata_id, stream_name
 from fairway.engine.model.task import container_last_status
 from fairway.engine.runtime.protocol import ContainerRef
 from fairway.engine.store.schema import SERVICES, TASK_DEFINITIONS, TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from fairway.engine.loops.container_stats import Samples
     from fairway.engine.model.cluster import TaskDefinition
     from fairway.engine.model.task import Container, Task
-    from fairway.engine.runtime.protocol import Usage
     from fairway.engine.store.store import Store
 
 _TASK_ID_DIGITS = 32
 
 
-def describe(store: Store, usage: Mapping[ContainerRef, Usage], container_id: str, path: str) -> dict[str, Any] | None:
-    """The answer to `/v4/<container id>[/task|/stats|/task/stats]`; None: no such container or path."""
+def describe(store: Store, samples: Samples, cpus: int, container_id: str, path: str) -> dict[str, Any] | None:
+    """The answer to `/v4/<container id>[/task|/taskWithTags|/stats|/task/stats]`; None: no such container or path.
+
+    `cpus`: how many processors this machine has. There are no statistics in the first second of a container.
+    """
     tasks = store.find(TASKS, "id", container_id[:_TASK_ID_DIGITS])
     for task in tasks:
         container = next((c for c in task.containers if metadata_id(task.id, c.name) == container_id), None)
@@ -36,10 +38,12 @@ def describe(store: Store, usage: Mapping[ContainerRef, Usage], container_id: st
                 return _container(task, container, definition)
             case "task":
                 return _task(store, task, definition)
+            case "taskWithTags":
+                return _task(store, task, definition) | {"TaskTags": dict(task.tags)}
             case "stats":
-                return _stats(usage.get(ContainerRef(task.id, container.name))) or {}
+                return _stats(task, container, definition, samples, cpus) or {}
             case "task/stats":
-                return {_docker_id(task, c): _stats(usage.get(ContainerRef(task.id, c.name))) for c in task.containers}
+                return {_docker_id(task, c): _stats(task, c, definition, samples, cpus) for c in task.containers}
     return None
 
 
@@ -109,10 +113,19 @@ def _container(task: Task, container: Container, definition: TaskDefinition) -> 
     return {key: value for key, value in shown.items() if value is not None}
 
 
-def _stats(usage: Usage | None) -> dict[str, Any] | None:
-    if usage is None:
+def _stats(
+    task: Task, container: Container, definition: TaskDefinition, samples: Samples, cpus: int
+) -> dict[str, Any] | None:
+    known = samples.of(ContainerRef(task.id, container.name))
+    if known is None:
         return None
-    return {
-        "cpu_stats": {"cpu_usage": {"total_usage": int(usage.cpu_seconds * 1e9)}},
-        "memory_stats": {"usage": usage.memory_bytes},
-    }
+    document: dict[str, Any] = next(
+        (d for d in definition.body["containerDefinitions"] if d["name"] == container.name), {}
+    )
+    return docker_stats(
+        known,
+        name=container.name,
+        docker_id=_docker_id(task, container),
+        cpus=cpus,
+        memory_limit_mib=int(document.get("memory") or task.memory),
+    )
