@@ -27,7 +27,7 @@ from taskmanager.faults import begin
 from taskmanager.jobqueue import Queue
 from taskmanager.logs import configure_logs
 from taskmanager.metrics import RequestMetrics
-from taskmanager.problem_answers import install_problem_handlers
+from taskmanager.problem_answers import DESCRIBED, install_problem_handlers
 from taskmanager.projects.router import router as projects
 from taskmanager.settings import EXIT_CONFIGURATION, ConfigurationError, Settings, load_settings
 from taskmanager.tasks.router import router as tasks
@@ -76,6 +76,7 @@ def create_app(settings: Settings, lifetime: Lifetime | None = None) -> Edge:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        responses=DESCRIBED,
     )
     app.state.services = services
     app.state.version = settings.app_version

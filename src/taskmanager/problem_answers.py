@@ -23,13 +23,41 @@ if TYPE_CHECKING:
 # not from the phrases: those change with the version of Python
 _CODES: Final = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
 
+_MEDIA_TYPE: Final = "application/problem+json"
+_SCHEMA: Final = {
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable, for programs."},
+        "detail": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "description": "Of a request that does not have the form that is needed: what is wrong with which field.",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+DESCRIBED: Final[dict[int | str, dict[str, Any]]] = {
+    family: {"description": text, "content": {_MEDIA_TYPE: {"schema": _SCHEMA}}}
+    for family, text in (("4XX", "The request is refused."), ("5XX", "It cannot be answered now."))
+}
+"""What every operation may answer instead, for the description of the API."""
+
 log = structlog.stdlib.get_logger(__name__)
 
 
 class ProblemResponse(JSONResponse):
     """JSON under the media type of problems."""
 
-    media_type = "application/problem+json"
+    media_type = _MEDIA_TYPE
 
 
 def problem_response(

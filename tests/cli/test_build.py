@@ -207,3 +207,14 @@ def test_the_simulated_runtime_needs_no_image(folder, project, monkeypatch, caps
         assert "no image is needed" in capsys.readouterr().err
     finally:
         engine.end(signal.SIGTERM)
+
+
+def test_an_interrupted_build_says_what_is_built(project, engine, monkeypatch, capsys):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fairway.cli.build.build_image", interrupted)
+    assert build(project, engine, monkeypatch, "--tag", "v9") == 130
+    said = capsys.readouterr().err
+    assert "no image was registered" in said
+    assert f"build the rest (nothing is half made): fairway build --tag v9 --port {engine.port}" in said

@@ -96,6 +96,15 @@ def test_a_killed_engine_keeps_its_state(two):
     assert there() == 1
 
 
+def test_a_start_that_fails_leaves_nothing(two, tmp_path):
+    (port, _), _ = two
+    said = fairway(
+        "engine", "start", "--runtime", "simulated", "--port", port, "--data", tmp_path / "new" / "data", code=2
+    )
+    assert f"port {port} is taken by another Fairway engine" in said
+    assert not (tmp_path / "new").exists()
+
+
 def test_time_that_stays_in_front_is_told(tmp_path):
     port, data = free_port(), tmp_path / "data"
     where = ("--port", port, "--data", data)

@@ -77,8 +77,9 @@ def test_a_second_engine_is_told_who_holds_the_data(own_engine: EngineProcess) -
 
 
 def test_a_taken_port_is_named(own_engine: EngineProcess, tmp_path: Path) -> None:
-    code, text = refused(tmp_path / "x", own_engine.port)
+    code, text = refused(tmp_path / "new" / "x", own_engine.port)
     assert code == 2
+    assert not (tmp_path / "new").exists(), "nothing half made is left"
     assert str(own_engine.port) in text
     assert "--port" in text
 

@@ -82,6 +82,8 @@ def test_overlays_merge_containers_and_variables_by_name(folder):
     ("change", "message", "hint"),
     [
         pytest.param(("toml", "definition =", "definiton ="), "fairway.toml:7: unknown key services.api.definiton", 'did you mean "definition"?', id="unknown key"),
+        pytest.param(("toml", "[services.api]", "[services.api]\nimage = { repository = 'x' }"), "fairway.toml:7: 'x' cannot be the name of an ECR repository", "2 to 256", id="too short a name of a repository"),
+        pytest.param(("toml", "[services.api]", "[services.api]\nimage = { repository = 'shop/api:v1' }"), "'shop/api:v1' cannot be the name", "without registry and tag", id="a repository with its tag"),
         pytest.param(("toml", "api.task.json", "nothing.json"), "nothing.json does not exist", "correct the path", id="missing file"),
         pytest.param(("task", '"cpu": "256"', '"cpu": 256'), "api.task.json:3: cpu is 256", "cpu is a string in AWS's API", id="wrong type"),
         pytest.param(("task", '"cpu": "256",', '"cpu": "256"'), "api.task.json:4:3: not JSON", "no comma after the last member", id="broken JSON"),

@@ -229,3 +229,20 @@ async def test_the_page_shows_the_release_and_loads_nothing_from_elsewhere(clien
         assert f"/static/{name}" in page.text
         assert "//" not in file.text.replace("// ", ""), "no address of another host"
     assert (await client.get("/static/page.py")).status_code == 404
+
+
+async def test_no_content_has_no_type(client, sign_in):
+    headers = await sign_in("ann")
+    project = await project_of(client, headers)
+    task = await task_of(client, headers, project)
+    for path in (f"/tasks/{task['id']}", f"/projects/{project}"):
+        answer = await client.delete(path, headers=headers)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert "content-type" not in answer.headers
+
+
+async def test_the_description_names_the_type_of_problems(client):
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    answers = [answer["responses"] for path in paths.values() for answer in path.values()]
+    assert all(list(found[family]["content"]) == [PROBLEM] for found in answers for family in ("4XX", "5XX"))
+    assert not any("422" in found for found in answers), "FastAPI's own form of errors is not what is answered"

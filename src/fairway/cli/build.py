@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fairway.aws.session import connect, translate
+from fairway.cli.command import command
+from fairway.cli.interrupted import say_interrupted, terminable
 from fairway.engine.runtime.build import MANIFEST, Built, build_image
 from fairway.engine.runtime.images import ImageStore
 from fairway.errors import UsageError
@@ -59,7 +61,17 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         raise _local_only(arguments.env)
     project = load_project(Path.cwd(), arguments.env, is_needed=True)
     aws = connect(project.environment)
-    build_images(project, aws, out, tag=arguments.tag, keys=arguments.keys or None, commit=arguments.commit)
+    built: list[str] = []
+    with terminable():
+        try:
+            build_images(
+                project, aws, out, tag=arguments.tag, keys=arguments.keys or None, commit=arguments.commit, built=built
+            )
+        except KeyboardInterrupt as error:
+            again = command(" ".join(["build", *arguments.keys, "--tag", arguments.tag]), arguments.env)
+            again += f" --from {arguments.commit}" if arguments.commit else ""
+            done = [f"{name} is built and registered" for name in built] or ["no image was registered"]
+            return say_interrupted(out, error, [], [*done, f"→ build the rest (nothing is half made): {again}"])
     return 0
 
 
@@ -71,8 +83,11 @@ def build_images(
     tag: str,
     keys: Sequence[str] | None = None,
     commit: str | None = None,
+    built: list[str] | None = None,
 ) -> dict[str, str]:
     """Build the images of `keys` (None: of all that have an image definition) and register them; key -> digest.
+
+    Their names are added to `built`, one by one.
 
     What is there already is not built again. On the simulated runtime nothing is built: it runs any image.
 
@@ -95,9 +110,11 @@ def build_images(
     for item in wanted:
         name = f"{item.repository}:{tag}"
         out.text(f"building {name} ({', '.join(item.keys)})" + (f" from {commit}" if commit else ""))
-        built = build_image(store, item.definition, tag, commit=commit, progress=lambda line: out.text(f"  {line}"))
-        is_registered = _register(aws, item.repository, tag, built)
-        digest = built.image.digest
+        made = build_image(store, item.definition, tag, commit=commit, progress=lambda line: out.text(f"  {line}"))
+        is_registered = _register(aws, item.repository, tag, made)
+        digest = made.image.digest
+        if built is not None:
+            built.append(name)
         state = "new" if is_registered else "there already"
         out.text(f"  {name} is {digest[:19]} ({state})")
         out.event("image", repository=item.repository, tag=tag, digest=digest, keys=list(item.keys), new=is_registered)

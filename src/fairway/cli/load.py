@@ -159,7 +159,7 @@ def _conclude(load: Load, total: Summary, out: Output) -> None:
     """The summary, with the first failures."""
     failures = [
         {"at": f.at.isoformat(), "path": f.path, "kind": f.kind, "detail": f.detail, "new_connection": f.new_connection}
-        for f in load.failures
+        for f in load.failures[:_SHOWN_FAILURES]
     ]
     if out.is_terminal:
         out.text()  # the counter stands there

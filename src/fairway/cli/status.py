@@ -44,7 +44,9 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         names = ", ".join(named.name for named in missing)
         raise ServiceNotFound(
             f"cluster {place.observer.cluster} has no service {names}",
-            hint=f"{command('deploy', arguments.env)} creates it from its definition",
+            hint=f"{command('deploy', arguments.env)} creates it from its definition"
+            if place.project is not None
+            else f"aws ecs list-services --cluster {place.observer.cluster} shows which there are",
         )
     looked = [_look(place, named) for named in place.services if named.name in living]
     # what is wrong comes first

@@ -131,7 +131,7 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
             f"the engine is not installed: {', '.join(missing)} cannot be found", hint='pip install "fairway[engine]"'
         )
     directory = DataDirectory(launch.data)
-    directory.prepare()
+    is_new = not directory.root.exists()
     holder = directory.holder()
     if holder is not None:
         raise UsageError(
@@ -143,6 +143,7 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
             f"port {launch.port} is taken by {who_listens(launch.port)}",
             hint=f"choose another: --port {launch.port + 1} (and --data DIR for a second engine beside it)",
         )
+    directory.prepare()
     tell(f"starting the engine on {HOST}:{launch.port}, data in {directory.root}")
     stores = Stores(directory)
     if stores.exist:
@@ -171,7 +172,11 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
         said = directory.engine_log.read_bytes()[begun_at:].decode(errors="replace").strip().splitlines()
         errors = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]
         why = (errors or said or ["it said nothing"])[-1]
-        raise EngineFailed(f"the engine ended at once: {why}", hint=f"its log: {directory.engine_log}")
+        hint = f"its log: {directory.engine_log}"
+        if is_new:
+            directory.delete()
+            hint = "correct it, and start again: nothing was left behind"
+        raise EngineFailed(f"the engine ended at once: {why}", hint=hint)
     process.returncode = 0  # it outlives us on purpose: nobody waits for it
     return health
 

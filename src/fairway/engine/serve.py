@@ -100,6 +100,7 @@ def run(settings: Settings, data: Path) -> None:
         UsageError: port or data directory cannot be used.
     """
     directory = DataDirectory(data)
+    is_new = not directory.root.exists()
     directory.prepare()
     directory.acquire(settings.port, VERSION)
     try:
@@ -112,6 +113,10 @@ def run(settings: Settings, data: Path) -> None:
                 ) from error
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(serve(engine, listening))
+    except UsageError:
+        if is_new:  # it never ran: nothing half made stays
+            directory.delete()
+        raise
     finally:
         directory.release()
 

@@ -54,6 +54,7 @@ _ENVIRONMENT_KEYS: Final = {
     "scheduled",
     "definitions",
 }
+_REPOSITORY: Final = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 _IMAGE_KEYS: Final = {"repository", "definition", "dockerfile"}
 _OVERRIDES: Final = {"definition", "service"}
 _VARIABLE: Final = re.compile(r"\$\{(?P<name>\w+)\}")
@@ -343,8 +344,14 @@ class _Loader:
         _check_keys(image, _IMAGE_KEYS, self._path, kind, key, "image")
         if "repository" not in image:
             raise UsageError(f"{place(self._path, kind, key, 'image')}: image.repository is missing")
+        repository = image["repository"]
+        if not isinstance(repository, str) or not _REPOSITORY.fullmatch(repository) or not 2 <= len(repository) <= 256:  # noqa: PLR2004 - ECR's
+            raise UsageError(
+                f"{place(self._path, kind, key, 'repository')}: {repository!r} cannot be the name of an ECR repository",
+                hint="2 to 256 lower-case letters, digits, and . _ - / between them; without registry and tag",
+            )
         return ImageSource(
-            repository=image["repository"],
+            repository=repository,
             definition=self._root / image["definition"] if "definition" in image else None,
             dockerfile=self._root / image["dockerfile"] if "dockerfile" in image else None,
         )

@@ -38,6 +38,6 @@ async def change_project(project_id: PublicId, body: ProjectChange, session: Ses
     return await service.change_project(session, user_id, project_id, body.model_dump(exclude_unset=True))
 
 
-@router.delete("/{project_id}", status_code=204)
+@router.delete("/{project_id}", status_code=204, response_class=Response)
 async def delete_project(project_id: PublicId, session: SessionDep, user_id: UserId) -> None:
     await service.delete_project(session, user_id, project_id)

@@ -60,7 +60,7 @@ async def change_task(task_id: PublicId, body: TaskChange, session: SessionDep, 
     return await service.change_task(session, user_id, task_id, body.model_dump(exclude_unset=True))
 
 
-@router.delete("/tasks/{task_id}", status_code=204)
+@router.delete("/tasks/{task_id}", status_code=204, response_class=Response)
 async def delete_task(task_id: PublicId, session: SessionDep, user_id: UserId) -> None:
     await service.delete_task(session, user_id, task_id)
 
