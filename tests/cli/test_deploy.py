@@ -6,6 +6,7 @@ import json
 import threading
 
 import pytest
+from tests.conformance.world import until
 
 from fairway.aws import documents
 from fairway.clock import monotonic
@@ -123,10 +124,15 @@ def test_what_was_finished_stays_with_on_failure_keep(project, fairway, ecs):
 def test_a_newer_deployment_of_somebody_else_ends_ours(project, fairway, ecs):
     assert fairway("deploy", "api", "--tag", "v1")[0] == 0
     project.label("api", start="300")
-    timer = threading.Timer(1.5, lambda: ecs.update_service(cluster=project.cluster, service="api", taskDefinition=f"{project.cluster}-api:1"))  # fmt: skip
-    timer.start()
+
+    def supersede():
+        until("ours has begun", lambda: revision(service_of(ecs, project)["taskDefinition"]) == 2)
+        ecs.update_service(cluster=project.cluster, service="api", taskDefinition=f"{project.cluster}-api:1")
+
+    somebody = threading.Thread(target=supersede)
+    somebody.start()
     code, out, _ = fairway("deploy", "api", "--tag", "v2")
-    timer.join()
+    somebody.join()
     assert code == 7
     assert f"superseded by {project.cluster}-api:1 (v1)" in out
     assert "started by" in out

@@ -12,7 +12,21 @@ KIND = re.compile(r"(?:Likely\(\s*|Cause\(\s*|kind=)\"(?P<kind>[a-z-]+)\"")
 
 def test_every_event_is_documented():
     page = (ROOT / "docs" / "reference" / "json-events.md").read_text()
-    verbs = ["deploy", "watch", "rollback", "why", "failure", "logs", "progress", "deployed", "plan", "render", "lint"]
+    verbs = [
+        "deploy",
+        "watch",
+        "rollback",
+        "why",
+        "failure",
+        "logs",
+        "progress",
+        "deployed",
+        "plan",
+        "render",
+        "lint",
+        "check",
+        "checked",
+    ]
     files = [*(ROOT / "src" / "fairway" / "deployment").glob("*.py"), *(ROOT / "src" / "fairway" / "cli" / f"{v}.py" for v in verbs)]  # fmt: skip
     told = {match["kind"] for file in files for match in TOLD.finditer(file.read_text())}
     assert len(told) > 20

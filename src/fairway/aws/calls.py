@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 T = TypeVar("T")
+DENIED: Final = frozenset(
+    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Client.UnauthorizedOperation"}
+    | {"AuthorizationError", "NotAuthorized", "UnauthorizedException"}
+)
+"""Codes by which AWS's services say that a permission is missing."""
 
 
 @contextmanager
@@ -32,6 +37,11 @@ def calling(doing: str) -> Iterator[None]:
 def error_code(error: ClientError) -> str:
     """AWS's code of an error."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_denied(code: str) -> bool:
+    """A permission is missing."""
+    return code in DENIED
 
 
 def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from fairway.aws.calls import calling, error_code
+from fairway.project.image_name import ecr_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from fairway.aws.session import Aws
 
-_ECR: Final = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.[\w-]+\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+)"
-    r"(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]+))?"
-)
 _MISSING: Final = frozenset({"ImageNotFoundException", "RepositoryNotFoundException"})
 
 
@@ -34,15 +30,13 @@ def missing_images(aws: Aws, definitions: Mapping[str, Mapping[str, Any]]) -> di
 
 def has_image(aws: Aws, image: str) -> bool:
     """The image is in ECR, or is not one of ECR's."""
-    match = _ECR.fullmatch(image)
+    match = ecr_image(image)
     if match is None:
         return True
-    identity: Any = {"imageDigest": match["digest"]} if match["digest"] else {"imageTag": match["tag"] or "latest"}
+    identity: Any = match.identity
     with calling(f"looking for the image {image}"):
         try:
-            aws.ecr.describe_images(
-                registryId=match["account"], repositoryName=match["repository"], imageIds=[identity]
-            )
+            aws.ecr.describe_images(registryId=match.account, repositoryName=match.repository, imageIds=[identity])
         except ClientError as error:
             if error_code(error) in _MISSING:
                 return False
@@ -52,16 +46,16 @@ def has_image(aws: Aws, image: str) -> bool:
 
 def digest_of(aws: Aws, image: str) -> str | None:
     """`sha256:…` of an image of ECR; None: another registry's, not there, or it may not be asked for."""
-    match = _ECR.fullmatch(image)
+    match = ecr_image(image)
     if match is None:
         return None
-    if match["digest"]:
-        return str(match["digest"])
+    if match.digest:
+        return match.digest
     try:
         answer = aws.ecr.describe_images(
-            registryId=match["account"],
-            repositoryName=match["repository"],
-            imageIds=[{"imageTag": match["tag"] or "latest"}],
+            registryId=match.account,
+            repositoryName=match.repository,
+            imageIds=[{"imageTag": match.tag or "latest"}],
         )
     except ClientError:
         return None
@@ -70,8 +64,8 @@ def digest_of(aws: Aws, image: str) -> str | None:
 
 def missing_repositories(aws: Aws, images: Iterable[str]) -> frozenset[str]:
     """The repositories that images name and ECR does not have; one that may not be asked for is not said to be missing."""
-    matches = [match for image in images if (match := _ECR.fullmatch(image)) is not None]
-    wanted = {(match["account"], match["repository"]) for match in matches}
+    matches = [match for image in images if (match := ecr_image(image)) is not None]
+    wanted = {(match.account, match.repository) for match in matches}
     return frozenset(name for account, name in sorted(wanted) if not _has_repository(aws, account, name))
 
 

@@ -253,6 +253,11 @@ def _check_caller(aws: Aws, environment: Environment, account: str) -> None:
         )
 
 
+def is_expired(code: str) -> bool:
+    """The credentials have ended."""
+    return code in _EXPIRED
+
+
 def translate(error: ClientError | BotoCoreError, *, doing: str) -> FairwayError:
     """An error of AWS in Fairway's words: what was being done, what AWS said, and what to do about it."""
     match error:

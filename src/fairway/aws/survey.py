@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from fairway.aws.calls import calling, error_code
+from fairway.aws.calls import calling, error_code, is_denied
 from fairway.aws.documents import read_service
 from fairway.aws.session import AwsError
 from fairway.observed import DEPLOYMENT_TAG, SUCCESSFUL, Living, LivingTask, Surroundings
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _MOST_DEPLOYMENTS: Final = 20
 """The newest of a service; as many as one call describes."""
 _MOST_SECONDS: Final = 5
-_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _DELAY: Final = "deregistration_delay.timeout_seconds"
 
 
@@ -140,7 +139,7 @@ def _delays(observer: Observer, service: Service) -> dict[str, int]:
             try:
                 answer = observer.aws.elbv2.describe_target_group_attributes(TargetGroupArn=arn)
             except ClientError as error:
-                if error_code(error) in _DENIED or error_code(error).startswith("TargetGroupNotFound"):
+                if is_denied(error_code(error)) or error_code(error).startswith("TargetGroupNotFound"):
                     continue
                 raise
         values = {item.get("Key"): item.get("Value", "") for item in answer["Attributes"]}
@@ -159,7 +158,7 @@ def _default_strategy(observer: Observer) -> tuple[Mapping[str, Any], ...]:
         try:
             answer: Any = observer.aws.ecs.describe_clusters(clusters=[observer.cluster])
         except ClientError as error:
-            if error_code(error) in _DENIED:
+            if is_denied(error_code(error)):
                 return ()
             raise
     cluster: Mapping[str, Any] = next(iter(answer["clusters"]), {})

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fairway.cli.checked import Given, add_check_arguments, check_before
 from fairway.cli.choices import add_release_arguments, read_choices, read_duration
 from fairway.errors import UsageError
 
@@ -42,6 +43,7 @@ Ctrl-C (exit code 130) and SIGTERM (143) end the command, not the deployment: wh
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_release_arguments(parser)
+    add_check_arguments(parser)
     parser.add_argument(
         "--plan", metavar="FILE", help="do exactly what `fairway plan --out FILE` has planned, or refuse"
     )
@@ -132,6 +134,7 @@ class _Deploying:
         self._timeout: float | None = None
         self.keys: tuple[str, ...] = ()
         """Of the services that are deployed."""
+        self._given = Given()
         self.begun: Pipeline | None = None
         """None: nothing may have been changed yet."""
 
@@ -244,6 +247,7 @@ class _Deploying:
         )
         if Step.LINT in self._selection:
             refuse_errors(self._project)
+        self._given = check_before(self._arguments, out, self._project, place, release, living, self._selection)
         lines = self._intended(release, living, one_way)
         if not environment.is_local and not confirm(
             out, lines, f"Deploy to {environment.name} (account {environment.account})?", yes=self._arguments.yes
@@ -353,7 +357,14 @@ class _Deploying:
             self.begun = pipeline
             result = pipeline.go()
         ended = Ended(
-            self._project, place, context.origin, result, journal.began, monotonic() - began, recorder.entries
+            self._project,
+            place,
+            context.origin,
+            result,
+            journal.began,
+            monotonic() - began,
+            recorder.entries,
+            self._given,
         )
         conclude(out, ended, created=context.begun.services, environment=self._arguments.env)
         return result.exit_code

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fairway.cli.checked import Given
 from fairway.cli.command import command
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Ended:
     began: datetime
     seconds: float
     timeline: Sequence[Mapping[str, Any]]
+    given: Given = field(default_factory=Given)
 
 
 def conclude(out: Output, ended: Ended, *, created: Mapping[str, bool], environment: str | None) -> None:
@@ -158,6 +160,8 @@ def _publish(out: Output, ended: Ended, diagnoses: Mapping[str, Mapping[str, Any
         seconds=ended.seconds,
         timeline=ended.timeline,
         diagnoses=diagnoses,
+        confirmed=[item.document() for item in ended.given.confirmed],
+        urgent=ended.given.urgent,
     )
     tell_ci(out, report)
     problems = []

@@ -61,6 +61,7 @@ VERBS: Final = {
     "cost": Verb("fairway.cli.cost", "what the project's services cost a month, by the table of prices"),
     "render": Verb("fairway.cli.render", "the definitions as the AWS CLI takes them"),
     "lint": Verb("fairway.cli.lint", "look for what ECS would refuse, or take otherwise than it reads; offline"),
+    "check": Verb("fairway.cli.check", "whether what a deployment needs is there; reads AWS, changes nothing"),
     "deploy": Verb("fairway.cli.deploy", "deploy services and follow the deployment to its end"),
     "status": Verb("fairway.cli.status", "what runs, what is wrong first"),
     "watch": Verb("fairway.cli.watch", "follow a deployment that is under way, whoever started it"),

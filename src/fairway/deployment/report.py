@@ -49,8 +49,13 @@ def make_report(
     seconds: float,
     timeline: Sequence[Mapping[str, Any]] = (),
     diagnoses: Mapping[str, Mapping[str, Any]] | None = None,
+    confirmed: Sequence[Mapping[str, Any]] = (),
+    urgent: str | None = None,
 ) -> dict[str, Any]:
-    """The document. `environment`: name, account, region, cluster; `diagnoses`: by key, why a service failed."""
+    """The document. `environment`: name, account, region, cluster; `diagnoses`: by key, why a service failed.
+
+    `confirmed`: points of the checklist, by whom, when and how; `urgent`: why it could not wait.
+    """
     services = result.services
     shown: dict[str, Any] = {}
     for key, item in services.followed.items():
@@ -88,6 +93,8 @@ def make_report(
         "skipped": list(origin.skipped),
         "pending": [str(step) for step in result.pending],
         "one_way_migrations": list(origin.one_way),
+        "urgent": urgent,
+        "confirmed": [dict(item) for item in confirmed],
         "services": shown,
         "one_off_failed": None
         if failed is None
@@ -152,6 +159,7 @@ def render_html(report: Mapping[str, Any]) -> str:
         ("Exit code", report["exit_code"]),
         ("Skipped steps", ", ".join(report["skipped"])),
         ("Migrations that cannot be undone", ", ".join(report["one_way_migrations"])),
+        ("Urgent, because", report["urgent"]),
     ]
     parts = [
         "<!doctype html>",
@@ -168,6 +176,7 @@ def render_html(report: Mapping[str, Any]) -> str:
                 for key, item in report["services"].items()
             ],
         ),
+        *_checklist(report["confirmed"]),
         *_failed_one_off(report["one_off_failed"]),
         *_diagnoses(report["diagnoses"]),
         *_evidence("Verified", report["verified"]),
@@ -195,6 +204,13 @@ def _reason(item: Mapping[str, Any]) -> str:
 
 def _entry(entry: Mapping[str, Any]) -> list[Any]:
     return [entry["at"][11:19], entry["kind"], entry["service"], entry["text"]]
+
+
+def _checklist(confirmed: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not confirmed:
+        return []
+    rows = [[item["title"], item["how"], item["by"], item["at"], item["text"]] for item in confirmed]
+    return ["<h2>Checklist</h2>", _table(["Point", "Answered by", "Who", "When", ""], rows)]
 
 
 def _failed_one_off(failed: Mapping[str, Any] | None) -> list[str]:

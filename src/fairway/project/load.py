@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.errors import UsageError
+from fairway.project.before import ENVIRONMENT_KEYS, PROJECT_KEYS, read_before
 from fairway.project.definition import check_service, check_task_definition, read_json
 from fairway.project.manage import chosen_manage
 from fairway.project.model import (
@@ -42,6 +43,7 @@ _SERVICE_KEYS: Final = {"definition", "service", "image", "after", "paths", "man
 _TASK_KEYS: Final = {"definition", "image", "before", "after", "run", "one_way", "revisions"}
 _SCHEDULED_KEYS: Final = {"definition", "image", "rule", "schedule", "after"}
 _ENVIRONMENT_KEYS: Final = {
+    *ENVIRONMENT_KEYS,
     "account",
     "region",
     "cluster",
@@ -106,7 +108,7 @@ def load_project(
     """
     path = find_project_file(start, is_needed=is_needed)
     document = read_toml(path)
-    _check_keys(document, {"project", "services", "tasks", "scheduled", "lint"}, path)
+    _check_keys(document, {"project", "services", "tasks", "scheduled", "lint", *PROJECT_KEYS}, path)
     check_lint(document, path)
     head = _head(document, path)
     chosen = _choose(head, environment, path)
@@ -135,7 +137,12 @@ def load_project(
         reports=head.get("reports"),
         webhook=_webhook(head, values, path),
         prices_path=path.parent / str(head["prices"]) if "prices" in head else None,
+        before=read_before((document, path), (overlay, overlay_path), chosen, _environments(path)),
     )
+
+
+def _environments(path: Path) -> list[str]:
+    return sorted(file.stem for file in (path.parent / ENVIRONMENTS).glob("*.toml"))
 
 
 def _webhook(head: Mapping[str, Any], values: Mapping[str, str], path: Path) -> str | None:
@@ -361,8 +368,9 @@ def _read_environment(path: Path, name: str) -> tuple[dict[str, Any], Path]:
     folder = path.parent / ENVIRONMENTS
     file = folder / f"{name}.toml"
     if not file.is_file():
-        known = [entry.stem for entry in folder.glob("*.toml")]
-        raise UsageError(f"there is no environment {name!r}: {file} does not exist", hint=did_you_mean(name, known))
+        raise UsageError(
+            f"there is no environment {name!r}: {file} does not exist", hint=did_you_mean(name, _environments(path))
+        )
     overlay = read_toml(file)
     _check_keys(overlay, _ENVIRONMENT_KEYS, file)
     return overlay, file

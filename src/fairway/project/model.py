@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fairway.project.before import Before
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -143,3 +145,5 @@ class Project:
     """Who is told how a deployment ended, in Slack's format. A secret: whoever knows it can write there."""
     prices_path: Path | None = None
     """A table of prices of its own; None: the one that comes with Fairway."""
+    before: Before = field(default_factory=Before)
+    """What is asked for before it is deployed."""
