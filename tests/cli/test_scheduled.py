@@ -57,6 +57,19 @@ def by_schedule(engine, name, cluster, parameters):
     return found
 
 
+class Started:
+    """The revision that is started now, when it is called."""
+
+    def __init__(self, kind, target):
+        self.kind = kind
+        self._target = target
+
+    def __call__(self):
+        found = self._target()
+        assert found["RoleArn"] == ROLE
+        return found["EcsParameters"]["TaskDefinitionArn"].rsplit(":", 1)[1]
+
+
 @pytest.fixture(params=[("rule", by_rule), ("schedule", by_schedule)], ids=["rule", "schedule"])
 def rule(request, project, engine, ecs):
     """A rule, or a schedule, that starts the first revision of the project's scheduled task; what it starts now."""
@@ -74,13 +87,7 @@ def rule(request, project, engine, ecs):
     cluster = f"arn:aws:ecs:us-east-1:123456789012:cluster/{project.cluster}"
     target = make(engine, name, cluster, {"TaskDefinitionArn": arn, "TaskCount": 1, "LaunchType": "FARGATE"})
 
-    def started():
-        found = target()
-        assert found["RoleArn"] == ROLE
-        return found["EcsParameters"]["TaskDefinitionArn"].rsplit(":", 1)[1]
-
-    started.kind = kind
-    return started
+    return Started(kind, target)
 
 
 def test_it_moves_after_the_services(project, fairway, rule):
