@@ -64,6 +64,11 @@ def uuid(ids: IdSource) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
+def chance(ids: IdSource) -> float:
+    """A number in [0, 1) made of an id that `ids` draws."""
+    return int(ids.hexadecimal(13), 16) / 16**13
+
+
 def fraction() -> float:
     """A number in [0, 1), drawn at random: jitter."""
     return random.SystemRandom().random()

@@ -1,4 +1,4 @@
-"""IAM, KMS, EC2, SNS and EventBridge: there, kept, and one network with ECS."""
+"""IAM, KMS, EC2 and SNS: there, kept, and one network with ECS."""
 
 from __future__ import annotations
 
@@ -37,13 +37,10 @@ def test_keys_encrypt_and_decrypt(world: World) -> None:
         kms.describe_key(KeyId="00000000-0000-0000-0000-000000000000")
 
 
-def test_topics_and_rules(world: World) -> None:
-    sns, events = world.client("sns"), world.client("events")
+def test_topics(world: World) -> None:
+    sns = world.client("sns")
     topic = sns.create_topic(Name=world.name("topic"))["TopicArn"]
     assert topic in [item["TopicArn"] for item in sns.list_topics()["Topics"]]
-    name = world.name("rule")
-    events.put_rule(Name=name, EventPattern='{"source": ["aws.ecs"]}')
-    assert events.describe_rule(Name=name)["State"] == "ENABLED"
 
 
 def test_the_default_network_is_the_engines(world: World, simulated: None) -> None:
@@ -126,7 +123,6 @@ def test_all_of_it_outlives_a_restart(tmp_path: Path) -> None:
         secret = kms.create_key()["KeyMetadata"]["KeyId"]
         sealed = kms.encrypt(KeyId=secret, Plaintext=b"x")["CiphertextBlob"]
         topic = world.client("sns").create_topic(Name="kept")["TopicArn"]
-        world.client("events").put_rule(Name="kept", ScheduleExpression="rate(1 hour)")
     with running_engine(data) as engine:
         world = World(engine.url, "kept", speed=50)
         network = {"awsvpcConfiguration": {"subnets": [subnet["SubnetId"]]}}
@@ -137,7 +133,6 @@ def test_all_of_it_outlives_a_restart(tmp_path: Path) -> None:
         assert signed["Signature"]
         assert world.client("kms").decrypt(CiphertextBlob=sealed)["Plaintext"] == b"x"
         assert world.client("sns").list_topics()["Topics"] == [{"TopicArn": topic}]
-        assert [rule["Name"] for rule in world.client("events").list_rules()["Rules"]] == ["kept"]
         engine.reset()
         assert world.client("sns").list_topics()["Topics"] == []
         with pytest.raises(ClientError, match="NoSuchEntity"):

@@ -18,11 +18,14 @@ from fairway.engine.api.dispatch import Dispatcher
 from fairway.engine.control.task_lifecycle import resume
 from fairway.engine.loadbalancer.choice import choose_data_plane
 from fairway.engine.loadbalancer.reserved_ports import ReservedPorts
+from fairway.engine.loops.alarm_events import alarm_events
 from fairway.engine.loops.alarms import AlarmsController
 from fairway.engine.loops.balancing import Balancing
 from fairway.engine.loops.container_stats import Samples, take_samples
 from fairway.engine.loops.containers import Containers
 from fairway.engine.loops.driver import Driver
+from fairway.engine.loops.ecs_events import ecs_events
+from fairway.engine.loops.events import EventsController
 from fairway.engine.loops.housekeeping import Housekeeping
 from fairway.engine.loops.kernel import Kernel
 from fairway.engine.loops.metadata import describe as describe_metadata
@@ -30,6 +33,7 @@ from fairway.engine.loops.metering import Metering
 from fairway.engine.loops.metric_keeping import keep
 from fairway.engine.loops.planned_stop import tell_all_to_stop
 from fairway.engine.loops.probing import Probing
+from fairway.engine.loops.schedules import SchedulesController
 from fairway.engine.loops.services import ServicesController
 from fairway.engine.loops.store_keeping import StoreKeeping
 from fairway.engine.loops.targets import TargetsController
@@ -43,10 +47,20 @@ from fairway.engine.services.elbv2.configuration import used_target_groups
 from fairway.engine.services.network import seed_network
 from fairway.engine.services.passive import Passive
 from fairway.engine.store.metrics import MetricStore
-from fairway.engine.store.schema import ALARMS, EPOCHS, LISTENERS, SERVICES, TABLES, TARGET_GROUPS, TASKS, EpochRow
+from fairway.engine.store.schema import (
+    ALARMS,
+    EPOCHS,
+    EVENTS,
+    LISTENERS,
+    SERVICES,
+    TABLES,
+    TARGET_GROUPS,
+    TASKS,
+    EpochRow,
+)
 from fairway.engine.store.store import Store
 from fairway.engine.stores import Stores
-from fairway.ids import RandomIds
+from fairway.ids import RandomIds, uuid
 from fairway.version import VERSION
 
 if TYPE_CHECKING:
@@ -111,7 +125,17 @@ class Engine:
             is_used=lambda arn: arn in used_target_groups(self.store),
         )
         self._alarms = AlarmsController(self.store, self.metrics, self.ids)
-        for controller in (self._services, self._tasks, self._targets, self._alarms):
+        self._dispatcher = Dispatcher(OPERATION_TABLES)
+        self._schedules = SchedulesController(self.store, self.ids, self._run_task, account=ACCOUNT)
+        self._events = EventsController(
+            self.store,
+            self.ids,
+            self._run_task,
+            sources=(ecs_events, alarm_events),
+            account=ACCOUNT,
+            now=self.clock.now,
+        )
+        for controller in (self._services, self._tasks, self._targets, self._alarms, self._schedules, self._events):
             self.kernel.add(controller)
         self._metering = Metering(
             self.store,
@@ -128,7 +152,7 @@ class Engine:
         self._stores = StoreKeeping(Stores(directory), self.ids)
         self.passive = Passive(self.store, ACCOUNT, directory.root)
         self.application = Application(
-            Dispatcher(OPERATION_TABLES),
+            self._dispatcher,
             store=self.store,
             clock=self.clock,
             ids=self.ids,
@@ -199,6 +223,10 @@ class Engine:
             self.kernel.look("targets", group.arn)
         for alarm in self.store.all(ALARMS):
             self.kernel.look("alarms", alarm.arn)
+        for arn in self._schedules.take_up(self.clock.now()):
+            self.kernel.look("schedules", arn)
+        for event in self.store.all(EVENTS):
+            self.kernel.look("events", event.id)
 
     # -- facts -----------------------------------------------------------------------------------------------------
 
@@ -210,6 +238,11 @@ class Engine:
                         self._targets.learn(tx, fact)
                     case _:
                         self._tasks.learn(tx, fact)
+
+    def _run_task(self, region: str, request: dict[str, Any], caller_arn: str) -> dict[str, Any]:
+        """RunTask as EventBridge calls it."""
+        context = self.application.context(region, uuid(self.ids), caller_arn)
+        return self._dispatcher.call("ecs", "RunTask", request, context)
 
     # -- Host: what operations ask -----------------------------------------------------------------------------------
 
@@ -263,6 +296,7 @@ class Engine:
         self.kernel.clear()
         self._targets.forget()
         self._tasks.forget()
+        self._events.forget()
         self.store.clear()
         self.metrics.clear()
         with self.store.transaction() as tx:

@@ -37,6 +37,7 @@ NAMES: Final = {
     "sns": "SNS",
     "kms": "KMS",
     "events": "EventBridge",
+    "scheduler": "EventBridge Scheduler",
 }
 _HEAD: Final = """# Operations
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
-from fairway.engine.api import json_protocol, query_protocol
+from fairway.engine.api import json_protocol, query_protocol, rest_json
 from fairway.engine.api.cbor_protocol import PATH as RPC_PATH
 from fairway.engine.api.content_encoding import MalformedEncoding, TooLarge, decompress
 from fairway.engine.api.dispatch import Answer, Dispatcher, Fault, as_fault, cbor_fault
@@ -125,6 +125,9 @@ class Application:
             return await self._own(scope["method"], path, headers)
         if path.startswith("/v4/"):
             return self._metadata(path)
+        target = identify(headers, {})
+        if target.signing_name is not None and rest_json.speaks_rest(target.signing_name):
+            return self._rest(target, scope, body, request_id)
         return await self._aws(scope, headers, body, request_id)
 
     async def _aws(self, scope: Scope, headers: Mapping[str, str], body: bytes, request_id: str) -> Answer:
@@ -159,15 +162,29 @@ class Application:
             return self._dispatcher.json(target.service, target.operation, body, context)
         return self._dispatcher.query(target.service, target.operation, query, context, request_id)
 
+    def _rest(self, target: Target, scope: Scope, body: bytes, request_id: str) -> Answer:
+        assert target.signing_name is not None
+        path = scope.get("raw_path") or scope["path"].encode()
+        route = rest_json.route(target.signing_name, scope["method"], path.decode("latin-1").partition("?")[0])
+        if route is None:
+            text = f"{target.signing_name} has no operation at {scope['method']} {scope['path'][:200]}"
+            return _json_fault(Fault("UnknownOperationException", text, 404))
+        query = (scope["query_string"] or b"").decode("latin-1")
+        return self._dispatcher.rest(target.signing_name, route, query, body, lambda: self._context(target, request_id))
+
     def _context(self, target: Target, request_id: str) -> Context:
+        return self.context(target.region, request_id, caller_arn(self._store, self._account, target.access_key))
+
+    def context(self, region: str, request_id: str, caller: str) -> Context:
+        """What a handler is given, for a request of a client or of the engine itself. `caller`: an ARN."""
         return Context(
             store=self._store,
             now=self._clock.now(),
             ids=self._ids,
-            region=target.region,
+            region=region,
             account=self._account,
             request_id=request_id,
-            caller_arn=caller_arn(self._store, self._account, target.access_key),
+            caller_arn=caller,
             host=self._host,
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from fairway.engine.api import cbor_protocol, json_protocol, query_protocol
+from fairway.engine.api import cbor_protocol, json_protocol, query_protocol, rest_json
 from fairway.engine.api.cbor_protocol import MalformedMessage
 from fairway.engine.api.json_protocol import MalformedBody
 from fairway.engine.api.query_protocol import MalformedForm
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from botocore.model import OperationModel
 
+    from fairway.engine.api.rest_json import Route
     from fairway.engine.services.operation import Context, OperationTable
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ VALIDATION_CODES: Final = {
     "ssm": "ValidationException",
     "ecr": "InvalidParameterException",
     "sts": "ValidationError",
+    "events": "ValidationException",
+    "scheduler": "ValidationException",
 }
 """The code under which a service refuses what its model forbids."""
 
@@ -119,6 +122,35 @@ class Dispatcher:
         namespace = str(service_model(service).metadata.get("xmlNamespace", ""))
         body = query_protocol.render_fault(fault, namespace, request_id)
         return Answer(fault.status, query_protocol.CONTENT_TYPE, body, fault.code)
+
+    def rest(self, service: str, route: Route, query: str, body: bytes, context: Callable[[], Context]) -> Answer:
+        """Answer a request of a REST service over JSON."""
+
+        def read(model: OperationModel) -> dict[str, Any]:
+            return rest_json.parse(model, route.parameters, query, body)
+
+        try:
+            response = self._handle(service, route.operation, read, context)
+            return Answer(200, rest_json.CONTENT_TYPE, json_protocol.render(response))
+        except MalformedBody as error:
+            fault: AwsFault = Fault("SerializationException", str(error))
+        except Exception as error:  # noqa: BLE001 - as above
+            fault = as_fault(service, route.operation, error)
+        return Answer(fault.status, rest_json.CONTENT_TYPE, json_protocol.render_fault(fault), fault.code)
+
+    def call(self, service: str, operation: str, request: dict[str, Any], context: Context) -> dict[str, Any]:
+        """Do what the engine itself asks for, under the same rules as a client's request.
+
+        Raises:
+            AwsFault: what a client would have been answered.
+            StoreUnavailable: nothing was changed; it is worth another attempt.
+        """
+        try:
+            return self._handle(service, operation, lambda _model: request, lambda: context)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            raise as_fault(service, operation, error) from error
 
     def _model(self, service: str, operation: str) -> OperationModel:
         model = self._operations.get((service, operation))

@@ -23,7 +23,6 @@ PASSIVE: Final = {
     "ec2": ("ec2", "2016-11-15"),
     "sns": ("sns", "2010-03-31"),
     "kms": ("TrentService", ""),
-    "events": ("AWSEvents", ""),
 }
 """Services that moto answers: signing name -> (prefix of X-Amz-Target or signing name, API version)."""
 _SCOPE: Final = re.compile(r"Credential=([^/,\s]*)/(\d{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-SERVICES: Final = ("ecs", "elbv2", "logs", "cloudwatch", "secretsmanager", "ssm", "ecr", "sts")
+SERVICES: Final = ("ecs", "elbv2", "logs", "cloudwatch", "secretsmanager", "ssm", "ecr", "sts", "events", "scheduler")
 """The services that are the engine's own."""
 
 _loader = Loader()

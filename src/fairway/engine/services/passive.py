@@ -1,4 +1,4 @@
-"""Hands the rest to moto, in process: IAM, KMS, the network part of EC2, SNS, EventBridge.
+"""Hands the rest to moto, in process: IAM, KMS, the network part of EC2, SNS.
 
 moto is imported at the first use, since it takes as much memory as the engine itself. Requests go to moto's own handlers
 as botocore would hand them over, so that no web framework is needed. After each change the back end of the service is

@@ -7,6 +7,8 @@ from fairway.clock import Epoch
 from fairway.engine.model.alarm import Alarm, AlarmHistory
 from fairway.engine.model.cluster import Cluster, TaskDefinition
 from fairway.engine.model.elb import Listener, LoadBalancer, Rule, Target, TargetGroup, target_row_key
+from fairway.engine.model.event import Event, EventBus, EventRule, bus_index
+from fairway.engine.model.schedule import Schedule, ScheduleGroup, group_index
 from fairway.engine.model.service import Revision, Service, ServiceDeployment, ServiceEvent
 from fairway.engine.model.task import Task, TaskStatus
 from fairway.engine.model.vault import (
@@ -84,6 +86,16 @@ IMAGES: Final = Table("image", ImageRecord, image_row_key, {"repository": lambda
 SUBNETS: Final = Table("subnet", Subnet, subnet_row_key, {"region": lambda s: s.region})
 ALARMS: Final = Table("alarm", Alarm, lambda a: a.arn, {"region": lambda a: a.region})
 ALARM_HISTORY: Final = Table("alarm_history", AlarmHistory, lambda h: h.id, {"region": lambda h: h.region})
+EVENT_BUSES: Final = Table("event_bus", EventBus, lambda b: b.arn, {"region": lambda b: b.region})
+EVENT_RULES: Final = Table("event_rule", EventRule, lambda r: r.arn, {"bus": lambda r: bus_index(r.region, r.bus)})
+EVENTS: Final = Table("event", Event, lambda e: e.id)
+SCHEDULES: Final = Table(
+    "schedule",
+    Schedule,
+    lambda s: s.arn,
+    {"region": lambda s: s.region, "group": lambda s: group_index(s.region, s.group)},
+)
+SCHEDULE_GROUPS: Final = Table("schedule_group", ScheduleGroup, lambda g: g.arn, {"region": lambda g: g.region})
 NOTES: Final = Table("note", Note, lambda n: n.name)
 EPOCHS: Final = Table("epoch", EpochRow, lambda e: f"{e.number:06d}")
 
@@ -91,5 +103,6 @@ TABLES: Final[tuple[Table[object], ...]] = (
     CLUSTERS, TASK_DEFINITIONS, SERVICES, REVISIONS, SERVICE_DEPLOYMENTS, SERVICE_EVENTS, TASKS,
     LOAD_BALANCERS, LISTENERS, RULES, TARGET_GROUPS, TARGETS,
     SECRETS, PARAMETERS, LOG_GROUPS, LOG_STREAMS, REPOSITORIES, IMAGES, SUBNETS, ALARMS, ALARM_HISTORY, NOTES, EPOCHS,
+    EVENT_BUSES, EVENT_RULES, EVENTS, SCHEDULES, SCHEDULE_GROUPS,
 )  # type: ignore[assignment]  # fmt: skip
 """Every table; a table that is missing here is not kept."""
