@@ -19,7 +19,9 @@ from fairway.aws.observe import Observer
 from fairway.aws.pace import Pace
 from fairway.aws.session import connect
 from fairway.aws.survey import survey
+from fairway.checks.finding import State
 from fairway.clock import monotonic
+from fairway.deployment.check import check
 from fairway.deployment.commit import commit_of
 from fairway.deployment.context import Context
 from fairway.deployment.follow import Watcher
@@ -83,13 +85,17 @@ def deploy(
     options: Options | None = None,
     timeout_seconds: float | None = None,
     force: bool = False,
+    urgent: str | None = None,
     ci: str | None = None,
     listener: Listener | None = None,
 ) -> Deployed:
     """Deploy what the choices name, and follow it to its end: seconds to half an hour.
 
+    `urgent` says why peak hours and alarms that are red already are no reason to wait. What only people know (the checklist) is
+    for whoever calls this.
+
     Raises:
-        UsageError: lint finds errors, a definition is wrong, the account is another one; nothing was changed.
+        UsageError: lint finds errors, a check fails, a definition is wrong, the account is another one; nothing was changed.
         Locked: somebody else deploys one of the services.
         AwsError: AWS refused before any service was changed, or cannot be reached.
     """
@@ -105,6 +111,12 @@ def deploy(
     errors = errors_of(project) if Step.LINT in selection else ()
     if errors:
         raise UsageError(f"lint finds {errors[0].place}: {errors[0].message}", hint=errors[0].remedy)
+    if release.services and Step.CHECK in selection:
+        found = check(project, observer, release, living, urgent=urgent).findings
+        failed = [item for item in found if item.state is State.FAILED]
+        if failed:
+            said = "; ".join(f"{item.subject}: {item.text}" for item in failed)
+            raise UsageError(f"{failed[0].code}: {said}", hint=failed[0].remedy)
     one_way = one_way_migrations(observer, project, release, living) if Step.MIGRATE in selection else ()
     origin = Origin(
         run_id(aws.now()),
