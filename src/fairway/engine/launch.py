@@ -163,8 +163,14 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
     finally:
         os.close(descriptor)
     assert process.stdout is not None
-    with process.stdout as lines:
-        ready = lines.readline().strip() == b"ready"
+    try:
+        with process.stdout as lines:
+            ready = lines.readline().strip() == b"ready"
+    except BaseException:
+        # interrupted: nobody would know of it; what it may have adopted lives on
+        process.kill()
+        process.wait()
+        raise
     health = ask(launch.port) if ready else None
     if health is None:
         process.kill()
