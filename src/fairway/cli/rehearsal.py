@@ -82,6 +82,7 @@ class Rehearsing:
 
         check_can_be_played(self._production, self._local)
         self._without_unbuildable()
+        self._check_acts()
         from_tags = self._from_tags()
         began, at = monotonic(), wall_now()
         self._announce(from_tags)
@@ -110,6 +111,16 @@ class Rehearsing:
         self._stages.remove("truth")
         self._out.note(f"without the stage truth: {text}")
         self._notes["truth"] = [f"the stage truth was not played: {text}"]
+
+    def _check_acts(self) -> None:
+        """Refuse an act that no stage has."""
+        from fairway.deployment.rehearsal.acts import names_of_acts  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.project.text import did_you_mean  # noqa: PLC0415
+
+        known = names_of_acts(self._production)
+        for name in self._arguments.act:
+            if name not in known:
+                raise UsageError(f"there is no act {name!r}", hint=did_you_mean(name, known))
 
     def _from_tags(self) -> tuple[str, ...]:
         if self._arguments.from_tag is not None:

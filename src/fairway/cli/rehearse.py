@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXAMPLES: Final = """  fairway rehearse --env production --tag v2                  both stages, every act
   fairway rehearse --env production --tag v2 --quick          what takes long is left out: about three minutes
   fairway rehearse --env production --tag v2 --stage scale    production's counts, on models of tasks
-  fairway rehearse --env production --tag v2 --act api:crash_at_start --act kill_and_resume
+  fairway rehearse --env production --tag v2 --act release --act api:crash_at_start
 
 A private engine, with a port and a folder of its own, plays the release with the environment's own definitions, counts and
 strategy: it speaks to no AWS (but with --read-aws, which reads what lives there), uses no credentials, and is deleted at the end.

@@ -164,11 +164,17 @@ def playbill(project: Project, stage: Stage, *, quick: bool, has_metrics: bool, 
             acts.append(_migration(stage, key))
     acts.append(_resume(stage))
     if only:
-        names = {name for act in acts for name in (act.key, act.key.rpartition(":")[2])}
         left += [(act.key, "not chosen") for act in acts if not _is_chosen(act, only)]
         acts = [act for act in acts if _is_chosen(act, only)]
-        left += [(name, "there is no such act here") for name in only if name not in names]
     return Playbill(stage, tuple(acts), tuple(left))
+
+
+def names_of_acts(project: Project) -> list[str]:
+    """What `only` may name: each act by its key, and faults of whichever service."""
+    names = ["release", "rollback", "kill_and_resume", *(fault.name for fault in FAULTS)]
+    names += [f"{key}:{fault.name}" for key in project.services for fault in FAULTS]
+    before = [key for key, task in project.tasks.items() if task.before]
+    return names + [name for key in before[:1] for name in (f"{key}:fails", "fails")]
 
 
 def _is_chosen(act: Act, only: Sequence[str]) -> bool:
