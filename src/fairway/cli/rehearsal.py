@@ -165,6 +165,9 @@ class Rehearsing:
             minutes=round(minutes, 1),
         )
 
+    def _speed(self, stage: str) -> float:
+        return float(self._arguments.speed or _SPEEDS[stage])
+
     def _seconds(self, stage: str) -> float:
         return self._bill(stage, has_metrics=True).seconds + _GROUND_SECONDS[stage]
 
@@ -188,7 +191,7 @@ class Rehearsing:
         from fairway.project.load import load_project  # noqa: PLC0415
         from fairway.project.model import LOCAL  # noqa: PLC0415
 
-        engine.start(_RUNTIMES[stage], self._arguments.speed or _SPEEDS[stage])
+        engine.start(_RUNTIMES[stage], self._speed(stage))
         aws = connect(engine.environment(self._production))
         has_metrics = stage == "truth" and measures_requests(aws)
         bill = self._bill(stage, has_metrics=has_metrics)
@@ -217,6 +220,7 @@ class Rehearsing:
             tasks=self._arguments.tasks,
             quick=self._arguments.quick,
             has_metrics=has_metrics,
+            speed=self._speed(stage),
         ).make()
         return with_one_off_models(cast) if stage == "scale" else cast
 

@@ -158,7 +158,7 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
             stderr=descriptor,
             start_new_session=True,
             cwd="/",
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
+            env=_without_aws() | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
         )
     finally:
         os.close(descriptor)
@@ -185,6 +185,11 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
         raise EngineFailed(f"the engine ended at once: {why}", hint=hint)
     process.returncode = 0  # it outlives us on purpose: nobody waits for it
     return health
+
+
+def _without_aws() -> dict[str, str]:
+    """The environment without credentials and profiles: an engine has no use for them, and its tasks must not find them."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
 
 def stop(data: Path, *, leave_running: bool = False, tell: Callable[[str], None] = lambda _line: None) -> bool:

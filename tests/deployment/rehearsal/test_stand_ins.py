@@ -7,10 +7,12 @@ import tomllib
 import pytest
 
 from fairway.deployment.rehearsal.stand_ins import (
+    definition_at_speed,
     differing,
     enough_tasks,
     in_account,
     secrets_needed,
+    service_at_speed,
     stand_in_definition,
     stand_in_service,
     with_fault,
@@ -106,6 +108,18 @@ def test_each_member_that_differs_is_told_with_a_reason_and_without_a_secret():
     assert found[2]["production"] is None
     assert "hunter2" not in str(found)
     assert all(item["reason"] for item in found)
+
+
+def test_models_are_not_given_real_seconds_to_start_in():
+    service = service_at_speed({"healthCheckGracePeriodSeconds": 60, "desiredCount": 5}, 60)
+    assert service == {"healthCheckGracePeriodSeconds": 1, "desiredCount": 5}
+    assert service_at_speed({"desiredCount": 5}, 60) == {"desiredCount": 5}
+    check = {"command": ["CMD", "x"], "startPeriod": 40, "interval": 30}
+    played = definition_at_speed({"containerDefinitions": [{"name": "app", "healthCheck": check}, {"name": "b"}]}, 60)
+    assert played["containerDefinitions"] == [
+        {"name": "app", "healthCheck": {**check, "startPeriod": 1}},
+        {"name": "b"},
+    ]
 
 
 def test_a_faulty_release_differs_by_its_fault_alone():

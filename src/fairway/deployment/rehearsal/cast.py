@@ -11,8 +11,10 @@ from fairway.aws.values import PREFIX
 from fairway.deployment.rehearsal.acts import Stage
 from fairway.deployment.rehearsal.stand_ins import (
     Differing,
+    definition_at_speed,
     differing,
     in_account,
+    service_at_speed,
     stand_in_definition,
     stand_in_service,
     with_fault,
@@ -117,6 +119,7 @@ class Casting:
         tasks: int,
         quick: bool,
         has_metrics: bool,
+        speed: float,
     ) -> None:
         self._production = production
         self._local = local
@@ -124,6 +127,7 @@ class Casting:
         self._stage = stage
         self._tasks = tasks
         self._quick = quick
+        self._speed = speed
         self._has_metrics = has_metrics and stage is Stage.TRUTH
         self._differing: list[Differing] = []
         self._notes: list[str] = []
@@ -177,6 +181,8 @@ class Casting:
         definition = in_account(spec.definition, self._production.environment.account)
         if self._stage is Stage.TRUTH:
             definition = stand_in_definition(definition, in_account(local.definition, self._local.environment.account))
+        else:
+            definition = definition_at_speed(definition, self._speed)
         self._differing += differing(spec.key, spec.definition, definition)
         return definition
 
@@ -188,6 +194,8 @@ class Casting:
             key=spec.key,
             tasks=self._tasks if self._stage is Stage.TRUTH else None,
         )
+        if self._stage is Stage.SCALE:
+            service = service_at_speed(service, self._speed)
         self._differing += differing(spec.key, spec.service, service)
         return service
 

@@ -8,6 +8,7 @@ the local environment, member by member, and nothing more than that.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -34,6 +35,8 @@ _REASONS: Final = {
     "user": "users of this machine",
     "environment": "a program on this machine: from the local environment",
     "secrets": "secrets of this machine",
+    "startPeriod": "an engine keeps it in real seconds: divided by its speed",
+    "healthCheckGracePeriodSeconds": "an engine keeps it in real seconds: divided by its speed",
     "command": "what this machine has to check with",
 }
 
@@ -133,6 +136,27 @@ def _taken(production: Mapping[str, Any], local: Mapping[str, Any], members: tup
     """`production` with these members as `local` has them, or has them not."""
     taken = {name: value for name, value in production.items() if name not in members or name in local}
     return taken | {name: local[name] for name in members if name in local}
+
+
+def service_at_speed(service: Mapping[str, Any], speed: float) -> dict[str, Any]:
+    """The service as models play it: limits on real work are real seconds on an engine, but a model does no real work.
+
+    60 s of grace at speed 60 -> 1 real second, which is 60 s of the engine's time.
+    """
+    name = "healthCheckGracePeriodSeconds"
+    return {**service, name: math.ceil(service[name] / speed)} if service.get(name) else dict(service)
+
+
+def definition_at_speed(definition: Mapping[str, Any], speed: float) -> dict[str, Any]:
+    """As `service_at_speed`, for the start periods of health checks."""
+
+    def at_speed(container: Mapping[str, Any]) -> dict[str, Any]:
+        check = container.get("healthCheck", {})
+        if not check.get("startPeriod"):
+            return dict(container)
+        return {**container, "healthCheck": {**check, "startPeriod": math.ceil(check["startPeriod"] / speed)}}
+
+    return {**definition, "containerDefinitions": [at_speed(item) for item in definition["containerDefinitions"]]}
 
 
 def with_fault(
