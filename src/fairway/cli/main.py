@@ -26,7 +26,7 @@ EXIT_CODES: Final = """exit codes:
   1    error in Fairway or AWS, nothing decided
   2    invalid usage or file: nothing changed
   3    something differs (plan --exit-code)
-  4    failed and rolled back, all of it
+  4    failed and rolled back, all of it; rehearse: NO-GO
   5    failed and not, or not wholly, rolled back
   6    inconclusive, held or handed over while ECS goes on
   7    locked, aborted or superseded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,8 @@ class Rehearsing:
         self._new_engine = new_engine
         self._production = load_project(Path.cwd(), arguments.env, is_needed=True)
         self._local = load_project(Path.cwd(), LOCAL)
+        # from here on the rehearsal's own project is meant, which lies in another folder
+        os.environ.pop("FAIRWAY_FILE", None)
         self._stages = list(_STAGES) if arguments.stage == "all" else [arguments.stage]
         self._played: list[Played] = []
         self._bills: list[Playbill] = []

@@ -210,7 +210,7 @@ def _checklist(confirmed: Sequence[Mapping[str, Any]]) -> list[str]:
     if not confirmed:
         return []
     rows = [[item["title"], item["how"], item["by"], item["at"], item["text"]] for item in confirmed]
-    return ["<h2>Checklist</h2>", _table(["Point", "Answered by", "Who", "When", ""], rows)]
+    return ["<h2>Checklist</h2>", table(["Point", "Answered by", "Who", "When", ""], rows)]
 
 
 def _failed_one_off(failed: Mapping[str, Any] | None) -> list[str]:
