@@ -18,8 +18,6 @@ WORDS = [
     "--stage",
     "truth",
     "--quick",
-    "--rate",
-    "120",
     "--act",
     "release",
     "--act",

@@ -224,6 +224,7 @@ class Rehearsing:
             quick=self._arguments.quick,
             has_metrics=has_metrics,
             speed=self._speed(stage),
+            rate=self._arguments.rate,
         ).make()
         return with_one_off_models(cast) if stage == "scale" else cast
 

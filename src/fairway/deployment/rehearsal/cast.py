@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     from fairway.deployment.rehearsal.acts import Act
     from fairway.project.model import Project, ServiceSpec, TaskSpec
 
-QUICK_MINUTES: Final = 5
-"""How long `--quick` monitors at most, in engine minutes."""
+_QUICK_MINUTES: Final = 5
+_NO_FAILURE_SHOWS: Final = 3.0
+"""n requests without a failure show with 95 % that fewer than 3 / n fail (the rule of three)."""
 _OF_REQUESTS: Final = ("error_rate", "p95_seconds")
 
 
@@ -75,6 +77,17 @@ def references(document: Any) -> Iterator[str]:
                 yield from references(item)
         case _:
             return
+
+
+def quick_minutes(minutes: int, *, error_rate: float | None, requests_per_minute: float) -> int:
+    """How long `--quick` monitors, in engine minutes: as short as it may be, and no shorter than a verdict needs.
+
+    15 minutes, no error rate -> 5     15, 0.1 %, 600 a minute -> 6 (3000 requests are needed, and the first minute is not whole)
+    """
+    needed = _QUICK_MINUTES
+    if error_rate and requests_per_minute > 0:
+        needed = max(needed, math.ceil(_NO_FAILURE_SHOWS / error_rate / requests_per_minute) + 1)
+    return min(minutes, needed)
 
 
 def read_said(root: Path, environment: str) -> dict[str, dict[str, Any]]:
@@ -120,7 +133,9 @@ class Casting:
         quick: bool,
         has_metrics: bool,
         speed: float,
+        rate: float,
     ) -> None:
+        """`rate`: requests per real second."""
         self._production = production
         self._local = local
         self._said = said
@@ -128,6 +143,7 @@ class Casting:
         self._tasks = tasks
         self._quick = quick
         self._speed = speed
+        self._rate = rate
         self._has_metrics = has_metrics and stage is Stage.TRUTH
         self._differing: list[Differing] = []
         self._notes: list[str] = []
@@ -233,9 +249,14 @@ class Casting:
             del monitor[name]
         if left and self._stage is Stage.TRUTH:
             self._notes.append(f"{key}: {' and '.join(left)} are not judged: this engine measures no requests")
-        if self._quick and monitor.get("minutes", 0) > QUICK_MINUTES:
-            self._notes.append(f"{key}: monitored for {QUICK_MINUTES} of {monitor['minutes']} minutes (--quick)")
-            monitor["minutes"] = QUICK_MINUTES
+        minutes = monitor.get("minutes", 0)
+        if self._quick and minutes:
+            per_minute = self._rate * 60 / self._speed
+            monitor["minutes"] = quick_minutes(
+                minutes, error_rate=monitor.get("error_rate"), requests_per_minute=per_minute
+            )
+            if monitor["minutes"] != minutes:
+                self._notes.append(f"{key}: monitored for {monitor['minutes']} of {minutes} minutes (--quick)")
         return monitor
 
     def _task_table(self, task: TaskSpec) -> dict[str, Any]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _MOST_DEPLOYMENTS: Final = 100
 _SECRET_LENGTH: Final = 64
 _VALUE: Final = "rehearsal"
+OPEN_RUN: Final = "the unfinished run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def leavings(aws: Aws) -> list[str]:
         for item in (item for page in pages for item in page["Parameters"]):
             name, text = item["Name"], item["Value"]
             if name.startswith("/fairway/run/"):
-                found.append(f"the unfinished run {name.rsplit('/', 1)[-1]}")
+                found.append(f"{OPEN_RUN} {name.rsplit('/', 1)[-1]}")
             elif name.startswith("/fairway/lock/") and not _is_released(text):
                 found.append(f"the lock {name.removeprefix('/fairway/lock/')}")
     return found

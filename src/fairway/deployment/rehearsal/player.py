@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from fairway.aws.observe import Observer
 from fairway.aws.session import AwsError, connect
+from fairway.deployment.outcome import EXIT_CODES, Ending
 from fairway.deployment.rehearsal.acts import Act, Kind, Stage, has_check, principal_service
 from fairway.deployment.rehearsal.beside import Traffic, Watchman
 from fairway.deployment.rehearsal.cast import write_definitions
 from fairway.deployment.rehearsal.command import Done, run_command
-from fairway.deployment.rehearsal.ground import Standing, leavings, one_offs_of, standing
+from fairway.deployment.rehearsal.ground import OPEN_RUN, Standing, leavings, one_offs_of, standing
 from fairway.deployment.rehearsal.happened import Happened, Heard, Told, read_told
 from fairway.deployment.rehearsal.verdict import Played, judge
 from fairway.load.address import read_address
@@ -146,10 +147,15 @@ class _Player:
                 happened,
                 not_back=tuple(self._wrongly(act, happened, before, now)),
                 twice=tuple(self._twice(before, now, dones)) if act.kind is Kind.RESUME else (),
-                left_behind=tuple(leavings(self._observer.aws)),
+                left_behind=tuple(self._left_behind(happened)),
             )
         except AwsError as error:
             return replace(happened, left_behind=(f"the private engine does not answer: {error.message}",))
+
+    def _left_behind(self, happened: Happened) -> list[str]:
+        """A run that is held has to stay: somebody decides."""
+        held = happened.exit_code == EXIT_CODES[Ending.HELD]
+        return [text for text in leavings(self._observer.aws) if not (held and text.startswith(OPEN_RUN))]
 
     def _wrongly(self, act: Act, happened: Happened, before: Standing, now: Standing) -> list[str]:
         """Services that serve something else than they have to, or have not come to rest."""
