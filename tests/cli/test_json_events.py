@@ -26,6 +26,8 @@ def test_every_event_is_documented():
         "lint",
         "check",
         "checked",
+        "rehearsal",
+        "rehearse",
     ]
     files = [*(ROOT / "src" / "fairway" / "deployment").glob("*.py"), *(ROOT / "src" / "fairway" / "cli" / f"{v}.py" for v in verbs)]  # fmt: skip
     told = {match["kind"] for file in files for match in TOLD.finditer(file.read_text())}

@@ -32,7 +32,6 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     from fairway.cli.engine import chosen_data  # noqa: PLC0415 - not for --help
     from fairway.engine.directory import DataDirectory  # noqa: PLC0415
     from fairway.engine.launch import stop  # noqa: PLC0415
-    from fairway.engine.runtime.places import purge  # noqa: PLC0415
 
     data = chosen_data(arguments.data).absolute()
     directory = DataDirectory(data)
@@ -42,10 +41,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
             _confirm(data)
     stopped = stop(data, tell=out.note) if data.exists() else False
     purged = bool(arguments.purge and data.exists())
-    if purged:
-        for folder in (directory.runtime / "scratch", directory.images, directory.stores):
-            purge(folder)
-    gone = purged and directory.delete()
+    gone = purged and delete_data(data)
     out.document({"stopped": stopped, "purged": purged, "data": str(data)})
     if purged:
         what = f"{data} is deleted" if gone else f"{data} is empty; the folder itself stays (a mount point?)"
@@ -53,6 +49,17 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     else:
         out.text("stopped; the data is kept (--purge deletes it)" if stopped else "nothing runs")
     return 0
+
+
+def delete_data(data: Path) -> bool:
+    """Delete the data directory of an engine that has ended, with what lies elsewhere because of it; False: the folder itself stays."""
+    from fairway.engine.directory import DataDirectory  # noqa: PLC0415 - not for --help
+    from fairway.engine.runtime.places import purge  # noqa: PLC0415
+
+    directory = DataDirectory(data)
+    for folder in (directory.runtime / "scratch", directory.images, directory.stores):
+        purge(folder)
+    return directory.delete()
 
 
 def _confirm(data: Path) -> None:

@@ -26,7 +26,7 @@ EXIT_CODES: Final = """exit codes:
   1    error in Fairway or AWS, nothing decided
   2    invalid usage or file: nothing changed
   3    something differs (plan --exit-code)
-  4    failed and rolled back, all of it
+  4    failed and rolled back, all of it; rehearse: NO-GO
   5    failed and not, or not wholly, rolled back
   6    inconclusive, held or handed over while ECS goes on
   7    locked, aborted or superseded
@@ -63,6 +63,9 @@ VERBS: Final = {
     "lint": Verb("fairway.cli.lint", "look for what ECS would refuse, or take otherwise than it reads; offline"),
     "check": Verb("fairway.cli.check", "whether what a deployment needs is there; reads AWS, changes nothing"),
     "deploy": Verb("fairway.cli.deploy", "deploy services and follow the deployment to its end"),
+    "rehearse": Verb(
+        "fairway.cli.rehearse", "play a release on a private engine first, with every failure that it must survive"
+    ),
     "status": Verb("fairway.cli.status", "what runs, what is wrong first"),
     "watch": Verb("fairway.cli.watch", "follow a deployment that is under way, whoever started it"),
     "why": Verb("fairway.cli.why", "why a deployment failed, or tasks keep stopping"),

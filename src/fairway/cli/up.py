@@ -19,7 +19,7 @@ from fairway.clock import monotonic, sleep
 from fairway.errors import DeploymentFailed, FairwayError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fairway.aws.session import Aws
     from fairway.cli.output import Output
@@ -64,6 +64,29 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     os.environ["FAIRWAY_ENDPOINT"] = f"http://127.0.0.1:{chosen_port()}"
     project = load_project(Path.cwd(), "local")
     return _Up(project, arguments, out).run()
+
+
+def start_stores(project: Project, data: Path, tell: Callable[[str], None]) -> dict[str, str]:
+    """Start the stores that the definitions ask for; the values of the secrets that they name, by name."""
+    from fairway.deployment.foundation import secret_variables  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.engine.directory import DataDirectory  # noqa: PLC0415
+    from fairway.engine.stores import Stores  # noqa: PLC0415
+    from fairway.ids import RandomIds  # noqa: PLC0415
+
+    ids, stores = RandomIds(), Stores(DataDirectory(data))
+    definitions = [spec.definition for spec in project.services.values()]
+    definitions += [spec.definition for spec in project.tasks.values()]
+    variables = secret_variables(definitions)
+    values: dict[str, str] = {}
+    if set(variables.values()) & {"REDIS_URL", "CELERY_BROKER_URL"}:
+        valkey = stores.valkey(ids)
+        tell(f"Valkey on 127.0.0.1:{valkey.port}")
+        values |= {"REDIS_URL": f"{valkey.url}/0", "CELERY_BROKER_URL": f"{valkey.url}/1"}
+    if "DATABASE_URL" in variables.values():
+        folder = stores.database_folder(_group(definitions))
+        values["DATABASE_URL"] = f"sqlite:///{folder / f'{project.name}.db'}"
+    values["JWT_SECRET_KEY"] = ids.hexadecimal(64)
+    return {name: values[variable] for name, variable in variables.items() if variable in values}
 
 
 class _Up:
@@ -169,29 +192,7 @@ class _Up:
         out.event("starting", data=str(data), port=port, running=running, writes=_written(data))
 
     def _stores(self, data: Path) -> dict[str, str]:
-        """Start the stores; the values of the secrets that the definitions name, by name."""
-        from fairway.deployment.foundation import secret_variables  # noqa: PLC0415 - only what a verb needs is imported
-        from fairway.engine.directory import DataDirectory  # noqa: PLC0415
-        from fairway.engine.stores import Stores  # noqa: PLC0415
-        from fairway.ids import RandomIds  # noqa: PLC0415
-
-        ids, stores = RandomIds(), Stores(DataDirectory(data))
-        definitions = self._definitions()
-        variables = secret_variables(definitions)
-        values: dict[str, str] = {}
-        if set(variables.values()) & {"REDIS_URL", "CELERY_BROKER_URL"}:
-            valkey = stores.valkey(ids)
-            self._step(f"Valkey on 127.0.0.1:{valkey.port}")
-            values |= {"REDIS_URL": f"{valkey.url}/0", "CELERY_BROKER_URL": f"{valkey.url}/1"}
-        if "DATABASE_URL" in variables.values():
-            folder = stores.database_folder(_group(definitions))
-            values["DATABASE_URL"] = f"sqlite:///{folder / f'{self._project.name}.db'}"
-        values["JWT_SECRET_KEY"] = ids.hexadecimal(64)
-        return {name: values[variable] for name, variable in variables.items() if variable in values}
-
-    def _definitions(self) -> list[Mapping[str, Any]]:
-        definitions = [spec.definition for spec in self._project.services.values()]
-        return [*definitions, *(spec.definition for spec in self._project.tasks.values())]
+        return start_stores(self._project, data, self._step)
 
     # -- the services ------------------------------------------------------------------------------------------------
 

@@ -30,11 +30,20 @@ def write_report(report: Mapping[str, Any], root: Path) -> Path:
     Raises:
         OSError: the folder cannot be written to.
     """
+    return write_page(report, render_html(report), root)
+
+
+def write_page(report: Mapping[str, Any], html: str, root: Path) -> Path:
+    """A report and its page into the project's folder, under the name of its run; the page's path.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
     folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{report['run']}.json").write_text(json.dumps(report, indent=2, default=str) + "\n", encoding="utf-8")
     page = folder / f"{report['run']}.html"
-    page.write_text(render_html(report), encoding="utf-8")
+    page.write_text(html, encoding="utf-8")
     return page
 
 

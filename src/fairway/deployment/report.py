@@ -26,7 +26,7 @@ _WORDS: Final = {
     6: "inconclusive, held, or handed over while ECS goes on",
     7: "locked, aborted or superseded",
 }
-_STYLE: Final = """
+STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --bad: #c22; --good: #282; }
 @media (prefers-color-scheme: dark) { :root { --bad: #f77; --good: #7d7; } }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
@@ -164,12 +164,12 @@ def render_html(report: Mapping[str, Any]) -> str:
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
         f"<h1>{escape(title)}</h1>",
         f'<p class="{"good" if good else "bad"}"><strong>{escape(report["verdict"])}</strong></p>',
-        _table([], [[name, value] for name, value in facts if value not in {None, ""}]),
+        table([], [[name, value] for name, value in facts if value not in {None, ""}]),
         "<h2>Services</h2>",
-        _table(
+        table(
             ["Service", "Revision", "Outcome", "Reason"],
             [
                 [key, item.get("task_definition"), item.get("outcome"), _reason(item)]
@@ -182,7 +182,7 @@ def render_html(report: Mapping[str, Any]) -> str:
         *_evidence("Verified", report["verified"]),
         *_evidence("Watched", report["watched"]),
         "<h2>Timeline</h2>",
-        _table(
+        table(
             ["Time", "What", "Service", ""],
             [_entry(entry) for entry in report["timeline"]],
             problems=report["timeline"],
@@ -210,7 +210,7 @@ def _checklist(confirmed: Sequence[Mapping[str, Any]]) -> list[str]:
     if not confirmed:
         return []
     rows = [[item["title"], item["how"], item["by"], item["at"], item["text"]] for item in confirmed]
-    return ["<h2>Checklist</h2>", _table(["Point", "Answered by", "Who", "When", ""], rows)]
+    return ["<h2>Checklist</h2>", table(["Point", "Answered by", "Who", "When", ""], rows)]
 
 
 def _failed_one_off(failed: Mapping[str, Any] | None) -> list[str]:
@@ -244,10 +244,10 @@ def _evidence(title: str, findings: Mapping[str, Mapping[str, Any]]) -> list[str
     if not findings:
         return []
     rows = [[key, found["health"], found["text"]] for key, found in findings.items()]
-    parts = [f"<h2>{title}</h2>", _table(["Service", "Health", "Finding"], rows)]
+    parts = [f"<h2>{title}</h2>", table(["Service", "Health", "Finding"], rows)]
     for key, found in findings.items():
         if found["evidence"]:
-            parts.append(_table([key, ""], [[name, _plain(value)] for name, value in found["evidence"].items()]))
+            parts.append(table([key, ""], [[name, _plain(value)] for name, value in found["evidence"].items()]))
     return parts
 
 
@@ -257,9 +257,10 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _table(
+def table(
     heads: Sequence[str], rows: Sequence[Sequence[Any]], *, problems: Sequence[Mapping[str, Any]] | None = None
 ) -> str:
+    """A table in which every cell is text; a row whose problem is said stands out."""
     head = "<tr>" + "".join(f"<th>{escape(str(name))}</th>" for name in heads) + "</tr>" if heads else ""
     body = []
     for number, row in enumerate(rows):

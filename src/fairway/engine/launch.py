@@ -158,13 +158,19 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
             stderr=descriptor,
             start_new_session=True,
             cwd="/",
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
+            env=_without_aws() | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
         )
     finally:
         os.close(descriptor)
     assert process.stdout is not None
-    with process.stdout as lines:
-        ready = lines.readline().strip() == b"ready"
+    try:
+        with process.stdout as lines:
+            ready = lines.readline().strip() == b"ready"
+    except BaseException:
+        # interrupted: nobody would know of it; what it may have adopted lives on
+        process.kill()
+        process.wait()
+        raise
     health = ask(launch.port) if ready else None
     if health is None:
         process.kill()
@@ -179,6 +185,11 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
         raise EngineFailed(f"the engine ended at once: {why}", hint=hint)
     process.returncode = 0  # it outlives us on purpose: nobody waits for it
     return health
+
+
+def _without_aws() -> dict[str, str]:
+    """The environment without credentials and profiles: an engine has no use for them, and its tasks must not find them."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
 
 def stop(data: Path, *, leave_running: bool = False, tell: Callable[[str], None] = lambda _line: None) -> bool:

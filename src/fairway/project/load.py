@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fairway.errors import UsageError
 from fairway.project.before import ENVIRONMENT_KEYS, PROJECT_KEYS, read_before
 from fairway.project.definition import check_service, check_task_definition, read_json
+from fairway.project.head import fault_switches, webhook
 from fairway.project.manage import chosen_manage
 from fairway.project.model import (
     LOCAL,
@@ -38,6 +39,7 @@ DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4566"
 _PROJECT_KEYS: Final = {"name", "default_environment", "cluster", "balancer", "on_failure", "reports", "webhook"} | {
     "manage",
     "prices",
+    "fault_switches",
 }
 _SERVICE_KEYS: Final = {"definition", "service", "image", "after", "paths", "manage", *CHECK_KEYS}
 _TASK_KEYS: Final = {"definition", "image", "before", "after", "run", "one_way", "revisions"}
@@ -59,7 +61,6 @@ _ENVIRONMENT_KEYS: Final = {
 _REPOSITORY: Final = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 _IMAGE_KEYS: Final = {"repository", "definition", "dockerfile"}
 _OVERRIDES: Final = {"definition", "service"}
-_VARIABLE: Final = re.compile(r"\$\{(?P<name>\w+)\}")
 _ACCOUNT: Final = re.compile(r"\d{12}")
 
 
@@ -135,7 +136,8 @@ def load_project(
         balancer_definition=loader.optional(head.get("balancer"), "balancer") if made.is_local else None,
         on_failure=str(head.get("on_failure", "rollback-all")),
         reports=head.get("reports"),
-        webhook=_webhook(head, values, path),
+        webhook=webhook(head, values, path),
+        fault_switches=fault_switches(head, path),
         prices_path=path.parent / str(head["prices"]) if "prices" in head else None,
         before=read_before((document, path), (overlay, overlay_path), chosen, _environments(path)),
     )
@@ -143,23 +145,6 @@ def load_project(
 
 def _environments(path: Path) -> list[str]:
     return sorted(file.stem for file in (path.parent / ENVIRONMENTS).glob("*.toml"))
-
-
-def _webhook(head: Mapping[str, Any], values: Mapping[str, str], path: Path) -> str | None:
-    """`${NAME}` that is not set here: nobody is told, as on a laptop."""
-    value = head.get("webhook")
-    if value is None:
-        return None
-    named = _VARIABLE.fullmatch(str(value))
-    address = values.get(named["name"]) if named is not None else str(value)
-    if not address:
-        return None
-    if not address.startswith(("https://", "http://")):
-        raise UsageError(
-            f"{place(path, 'project', 'webhook')}: webhook is no http(s) address",
-            hint='webhook = "${FAIRWAY_WEBHOOK}" takes it from the environment, where a secret belongs',
-        )
-    return address
 
 
 def load_environment(path: Path, environment: str | None = None) -> Environment:

@@ -143,6 +143,8 @@ class Project:
     """Where reports go beside the project's own folder: `s3://BUCKET/PREFIX`."""
     webhook: str | None = field(default=None, repr=False)
     """Who is told how a deployment ended, in Slack's format. A secret: whoever knows it can write there."""
+    fault_switches: str | None = None
+    """The variable by which the workload is told to misbehave in a rehearsal; None: it cannot be told."""
     prices_path: Path | None = None
     """A table of prices of its own; None: the one that comes with Fairway."""
     before: Before = field(default_factory=Before)

@@ -1,0 +1,44 @@
+"""Words of `[project]` that have a form of their own."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from fairway.errors import UsageError
+from fairway.project.text import place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE: Final = re.compile(r"\$\{(?P<name>\w+)\}")
+
+
+def fault_switches(head: Mapping[str, Any], path: Path) -> str | None:
+    """`fault_switches`: the name of a variable."""
+    name = head.get("fault_switches")
+    if name is None or (isinstance(name, str) and _NAME.fullmatch(name)):
+        return name
+    raise UsageError(
+        f"{place(path, 'project', 'fault_switches')}: fault_switches is {name!r}, which is no variable's name",
+        hint='name the variable by which your program is told to misbehave: fault_switches = "SHOP_FAULTS"',
+    )
+
+
+def webhook(head: Mapping[str, Any], values: Mapping[str, str], path: Path) -> str | None:
+    """`${NAME}` that is not set here: nobody is told, as on a laptop."""
+    value = head.get("webhook")
+    if value is None:
+        return None
+    named = _VARIABLE.fullmatch(str(value))
+    address = values.get(named["name"]) if named is not None else str(value)
+    if not address:
+        return None
+    if not address.startswith(("https://", "http://")):
+        raise UsageError(
+            f"{place(path, 'project', 'webhook')}: webhook is no http(s) address",
+            hint='webhook = "${FAIRWAY_WEBHOOK}" takes it from the environment, where a secret belongs',
+        )
+    return address
