@@ -279,7 +279,7 @@ class Rehearsing:
             notes=self._notes,
         )
         out.text()
-        for line in terminal_table([row(item) for item in self._played], out.width):
+        for line in terminal_table([row(act) for act in report["acts"]], out.width):
             out.text(line)
         out.text()
         for line in decision.not_caught:
@@ -346,7 +346,7 @@ class _Lines:
             Ended.WRONG: ("WRONG", "red"),
         }
         word, colour = words[played.ended]
-        _, title, _, caught, told, capacity, requests, code = row(played)
+        _, title, _, caught, told, capacity, requests, code = row(act_document(played))
         facts = [
             f"{caught} after {told}" if told else caught,
             capacity,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fairway.deployment.rehearsal.verdict import Decision, Played
 
 VERSION: Final = 1
-HEADS: Final = ("stage", "act", "ended", "caught by", "told after", "lowest capacity", "failed requests", "exit")
+HEADS: Final = ("stage", "act", "ended", "caught by", "told after (here)", "lowest capacity", "failed", "exit")
 
 
 def act_document(played: Played) -> dict[str, Any]:
@@ -99,9 +99,8 @@ def rehearsal_document(
     }
 
 
-def row(played: Played) -> tuple[str, ...]:
-    """An act in a table, under `HEADS`."""
-    document = act_document(played)
+def row(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """An act's document in a table, under `HEADS`."""
     return (
         document["stage"],
         document["title"],
@@ -123,7 +122,7 @@ def _told(document: Mapping[str, Any]) -> str:
     engine, real = document["told_after_engine_seconds"], document["told_after_seconds"]
     if real is None:
         return ""
-    return f"{real:.1f} s" if engine is None else f"{engine:.0f} s ({real:.1f} s here)"
+    return f"{real:.1f} s" if engine is None else f"{engine:.0f} s ({real:.1f} s)"
 
 
 def _capacity(document: Mapping[str, Any]) -> str:
@@ -141,9 +140,9 @@ def terminal_table(rows: Sequence[Sequence[str]], width: int) -> list[str]:
     kept = [number for number in range(len(HEADS)) if any(line[number] for line in rows)]
     wide = {number: max(len(line[number]) for line in whole) for number in kept}
     over = sum(wide.values()) + 2 * (len(kept) - 1) - width
-    for number in (1, 5, 3):
+    for number, fewest in ((1, 26), (5, 16), (3, 14), (1, 8)):
         if over > 0 and number in wide:
-            least = min(wide[number], 14)
+            least = min(wide[number], fewest)
             given = min(over, wide[number] - least)
             wide[number], over = wide[number] - given, over - given
     return ["  ".join(_cut(line[number], wide[number]) for number in kept).rstrip() for line in whole]
@@ -180,7 +179,7 @@ def render_page(report: Mapping[str, Any]) -> str:
         "<h2>Acts</h2>",
         table(
             [head.capitalize() for head in HEADS],
-            [_html_row(document) for document in report["acts"]],
+            [list(row(document)) for document in report["acts"]],
             problems=[{"problem": document["ended"] == Ended.WRONG} for document in report["acts"]],
         ),
         *[part for document in report["acts"] for part in _details(document)],
@@ -191,19 +190,6 @@ def render_page(report: Mapping[str, Any]) -> str:
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
-
-
-def _html_row(document: Mapping[str, Any]) -> list[str]:
-    return [
-        document["stage"],
-        document["title"],
-        document["ended"],
-        _caught(document),
-        _told(document),
-        _capacity(document),
-        _requests(document),
-        "-" if document["exit_code"] is None else str(document["exit_code"]),
-    ]
 
 
 def _details(document: Mapping[str, Any]) -> list[str]:
