@@ -60,6 +60,7 @@ VERBS: Final = {
     "plan": Verb("fairway.cli.plan", "what a deployment would change, restart and cost; changes nothing"),
     "cost": Verb("fairway.cli.cost", "what the project's services cost a month, by the table of prices"),
     "render": Verb("fairway.cli.render", "the definitions as the AWS CLI takes them"),
+    "iam": Verb("fairway.cli.iam", "the least IAM policy that a role needs for this project; offline"),
     "lint": Verb("fairway.cli.lint", "look for what ECS would refuse, or take otherwise than it reads; offline"),
     "check": Verb("fairway.cli.check", "whether what a deployment needs is there; reads AWS, changes nothing"),
     "deploy": Verb("fairway.cli.deploy", "deploy services and follow the deployment to its end"),
