@@ -264,8 +264,6 @@ def test_every_call_is_allowed_and_everything_allowed_is_used(shop, fairway, cal
     for verb in ("status", "history", "why", "logs"):
         words = (verb,) if verb == "status" else (verb, "api")
         go(Role.WATCH, *words, codes=(0, 4))
-    for verb in ("history",):
-        go(Role.PLAN, verb, "api")
     go(Role.DEPLOY, "rollback", "worker", "--yes", codes=(0, 1, 2))
     for role, policy in policies.items():
         assert refused(policy, made[role]) == [], role

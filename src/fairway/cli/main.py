@@ -57,6 +57,7 @@ VERBS: Final = {
     "up": Verb("fairway.cli.up", "start everything on this machine: engine, load balancer, services, traffic"),
     "down": Verb("fairway.cli.down", "stop everything on this machine; --purge deletes it"),
     "build": Verb("fairway.cli.build", "build images for the local engine"),
+    "init": Verb("fairway.cli.init", "the files of a project, from services that live or from ecspresso's files"),
     "plan": Verb("fairway.cli.plan", "what a deployment would change, restart and cost; changes nothing"),
     "cost": Verb("fairway.cli.cost", "what the project's services cost a month, by the table of prices"),
     "render": Verb("fairway.cli.render", "the definitions as the AWS CLI takes them"),

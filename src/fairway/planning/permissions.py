@@ -59,7 +59,7 @@ PERMISSIONS: Final = (
     Permission("ecs:DescribeServiceDeployments", "how it goes, and how it ended", "service deployments", ALL),
     Permission("ecs:DescribeServiceRevisions", "which revision a service deployment brings in", "service revisions", ALL),
     Permission("ecs:DescribeTaskDefinition", "revisions with their verdicts (no resource-level permissions)", "anything", ALL),
-    Permission("ecs:ListTaskDefinitions", "the newest revisions of a family (no resource-level permissions)", "anything", ALL),
+    Permission("ecs:ListTaskDefinitions", "the newest revisions of a family (no resource-level permissions)", "anything", PLANNING),
     Permission("ecs:DescribeClusters", "the cluster's default capacity provider strategy", "cluster", PLANNING),
     Permission("ecs:ListTasks", "tasks that run and that stopped", "anything", WATCHING, in_cluster=True),
     Permission("ecs:DescribeTasks", "why tasks stopped", "tasks", WATCHING),
