@@ -68,6 +68,10 @@ def named(action, p):
         "ecs:RunTask": lambda: [p["taskDefinition"]],
         "ecs:TagResource": lambda: [p["resourceArn"]],
         "logs:GetLogEvents": lambda: [arn("logs", f"log-group:{p['logGroupName']}:log-stream:{p['logStreamName']}")],
+        "logs:DescribeLogGroups": lambda: [arn("logs", f"log-group:{p['logGroupNamePrefix']}")],
+        "logs:CreateLogGroup": lambda: [arn("logs", f"log-group:{p['logGroupName']}")],
+        "logs:PutRetentionPolicy": lambda: [arn("logs", f"log-group:{p['logGroupName']}")],
+        "iam:GetRole": lambda: [f"arn:aws:iam::{ACCOUNT}:role/{p['RoleName']}"],
         "ssm:GetParameters": lambda: [arn("ssm", f"parameter{name}") for name in p["Names"]],
         "ssm:DeleteParameters": lambda: [arn("ssm", f"parameter{name}") for name in p["Names"]],
         "ssm:GetParametersByPath": lambda: [arn("ssm", f"parameter{p['Path']}")],
@@ -169,8 +173,8 @@ def shop(project, engine, rule_of_project):  # noqa: F811 - the fixture of that 
         )
 
     logs, elb, ecr = client("logs"), client("elbv2"), client("ecr")
-    with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
-        logs.create_log_group(logGroupName="/iam")
+    with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
+        logs.delete_log_group(logGroupName="/iam")
     name = f"iam-{os.getpid()}"
     group = elb.create_target_group(
         Name=f"{name}-tg", Protocol="HTTP", Port=8000, TargetType="ip", HealthCheckPath="/", VpcId="vpc-0fa10000000000000",
@@ -209,7 +213,7 @@ def shop(project, engine, rule_of_project):  # noqa: F811 - the fixture of that 
     project.write("api.service.json", service)
     toml = project.root / "fairway.toml"
     text = toml.read_text().replace('after = ["worker"]', 'after = ["worker"]\nverify = [{ path = "/", status = 200 }]\nmonitor = { minutes = 1, on_inconclusive = "keep" }')  # fmt: skip
-    toml.write_text(text)
+    toml.write_text(text.replace('name = "shop"', 'name = "shop"\nlog_retention_days = 7'))
     return project
 
 
@@ -248,6 +252,7 @@ def test_every_call_is_allowed_and_everything_allowed_is_used(shop, fairway, cal
         assert code in codes, f"{words}: {code}\n{out}{err}"
         made[role] += calls
 
+    go(Role.DEPLOY, "apply", codes=(0, 1))
     go(Role.PLAN, "plan", "--tag", "v1")
     go(Role.DEPLOY, "deploy", "--tag", "v1", "--skip", "verify")
     go(Role.DEPLOY, "deploy", "api", "--tag", "v2", "--until", "shifted", "--force")

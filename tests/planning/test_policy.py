@@ -138,6 +138,20 @@ def test_roles_are_passed_to_those_who_take_them_alone():
     }
 
 
+def test_bounds_are_set_for_services_of_ecs_alone():
+    api = replace(API, scaling={"MinCapacity": 1, "MaxCapacity": 2})
+    [one] = [
+        statement
+        for statement in statements(Role.DEPLOY, a_project(services={"api": api}))
+        if "application-autoscaling:RegisterScalableTarget" in statement["Action"]
+    ]
+    assert one["Resource"] == "arn:aws:application-autoscaling:us-east-1:123456789012:scalable-target/*"
+    assert one["Condition"]["StringEquals"]["application-autoscaling:service-namespace"] == "ecs"
+    actions = {action for statement in statements(Role.DEPLOY) for action in statement["Action"]}
+    assert "application-autoscaling:RegisterScalableTarget" not in actions
+    assert "logs:PutRetentionPolicy" not in actions
+
+
 def test_a_project_without_roles_passes_none():
     definition = {"family": "shop-api", "containerDefinitions": []}
     bare = a_project(services={"api": ServiceSpec("api", definition, HERE, manage="task-definition")}, tasks={})

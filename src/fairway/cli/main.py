@@ -65,6 +65,7 @@ VERBS: Final = {
     "lint": Verb("fairway.cli.lint", "look for what ECS would refuse, or take otherwise than it reads; offline"),
     "check": Verb("fairway.cli.check", "whether what a deployment needs is there; reads AWS, changes nothing"),
     "deploy": Verb("fairway.cli.deploy", "deploy services and follow the deployment to its end"),
+    "apply": Verb("fairway.cli.apply", "what a deployment leaves alone: settings, tags, log groups, scaling bounds"),
     "status": Verb("fairway.cli.status", "what runs, what is wrong first"),
     "watch": Verb("fairway.cli.watch", "follow a deployment that is under way, whoever started it"),
     "why": Verb("fairway.cli.why", "why a deployment failed, or tasks keep stopping"),

@@ -43,6 +43,8 @@ class Permission:
     roles: frozenset[Role]
     in_cluster: bool = False
     """Limited by the condition key `ecs:cluster`: its resource does not name the cluster."""
+    scales: bool = False
+    """Limited by the condition keys of Application Auto Scaling: its resource does not name the service."""
     passed_to: str = ""
     """Of iam:PassRole: the service that the role may be given to."""
     unseen: str = ""
@@ -51,7 +53,7 @@ class Permission:
 
 _ELB: Final = "elasticloadbalancing"
 _SCALING: Final = "application-autoscaling"
-_NO_SCALING: Final = "an engine has no Application Auto Scaling: the call is made, and refused"
+_NO_SCALING: Final = "an engine has no Application Auto Scaling"
 PERMISSIONS: Final = (
     # -- what lives
     Permission("ecs:DescribeServices", "what runs, what is deployed, and how it goes", "services", ALL),
@@ -90,6 +92,14 @@ PERMISSIONS: Final = (
     Permission("ecs:RunTask", "one-off tasks, such as migrations", "one-off task definitions", DEPLOYING, in_cluster=True),
     Permission("iam:PassRole", "the roles of tasks", "task roles", DEPLOYING, passed_to="ecs-tasks.amazonaws.com"),
     Permission("iam:PassRole", "the roles of services: hooks, volumes, balancers", "service roles", DEPLOYING, passed_to="ecs.amazonaws.com"),
+    # -- apply
+    Permission("logs:DescribeLogGroups", "which log groups there are", "all log groups", DEPLOYING),
+    Permission("logs:CreateLogGroup", "log groups of the definitions", "log groups", DEPLOYING),
+    Permission("logs:PutRetentionPolicy", "`log_retention_days`", "kept log groups", DEPLOYING),
+    Permission("iam:GetRole", "whether the roles of tasks are there", "task roles", DEPLOYING),
+    Permission(f"{_SCALING}:DescribeScalableTargets", "between which bounds a service is scaled (no resource-level permissions)", "scaled", DEPLOYING, unseen=_NO_SCALING),
+    Permission(f"{_SCALING}:RegisterScalableTarget", "setting these bounds", "scalable targets", DEPLOYING, scales=True, unseen=_NO_SCALING),
+    # -- scheduled tasks, reports
     Permission("events:ListTargetsByRule", "which revision a rule starts", "rules", DEPLOYING),
     Permission("events:PutTargets", "moving a rule to the new revision", "rules", DEPLOYING),
     Permission("iam:PassRole", "the role of a rule's target, which PutTargets says again", "roles of rules", DEPLOYING, passed_to="events.amazonaws.com"),

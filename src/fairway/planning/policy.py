@@ -40,6 +40,9 @@ def policy(role: Role, project: Project, scheduled_roles: Sequence[str] = ()) ->
 def _condition(row: Permission, cluster: str) -> dict[str, Any]:
     if row.passed_to:
         return {"StringEquals": {"iam:PassedToService": row.passed_to}}
+    if row.scales:
+        keys = {"service-namespace": "ecs", "scalable-dimension": "ecs:service:DesiredCount"}
+        return {"StringEquals": {f"application-autoscaling:{key}": value for key, value in keys.items()}}
     return {"ArnEquals": {"ecs:cluster": cluster}} if row.in_cluster else {}
 
 

@@ -48,6 +48,8 @@ def resources(project: Project, scheduled_roles: Sequence[str] = ()) -> dict[str
     definitions = names.definitions(spec.family for spec in every)
     by_rule = [spec.rule for spec in project.scheduled.values() if spec.rule]
     by_schedule = [spec.schedule for spec in project.scheduled.values() if spec.schedule]
+    groups = {group for spec in every for group in names.log_groups(spec.definition)}
+    is_scaled = any(spec.scaling is not None for spec in project.services.values())
     own_roles = [names.role(role) for role in scheduled_roles]
     found: dict[str, Iterable[str]] = {
         "anything": ["*"],
@@ -67,7 +69,12 @@ def resources(project: Project, scheduled_roles: Sequence[str] = ()) -> dict[str
             if spec.manage == SERVICE
             for role in _service_roles(spec.service or {})
         },
-        "log streams": {f"{group}:log-stream:*" for spec in every for group in names.log_groups(spec.definition)},
+        "log streams": {f"{group}:log-stream:*" for group in groups},
+        "log groups": groups,
+        "kept log groups": groups if project.log_retention_days is not None else [],
+        "all log groups": [names.arn("logs", "log-group:*")] if groups else [],
+        "scaled": ["*"] if is_scaled else [],
+        "scalable targets": [names.arn("application-autoscaling", "scalable-target/*")] if is_scaled else [],
         "repositories": {arn for spec in every for arn in names.repositories(spec.definition)},
         "values": {names.parameter(name) for document in _documents(every) for name in _values(document)},
         "locks": _locks(names, locks),
