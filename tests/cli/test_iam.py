@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
+import zlib
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -77,8 +77,16 @@ def named(action, p):
         "ssm:GetParametersByPath": lambda: [arn("ssm", f"parameter{p['Path']}")],
         "ssm:PutParameter": lambda: [arn("ssm", f"parameter{p['Name']}")],
         "ssm:DeleteParameter": lambda: [arn("ssm", f"parameter{p['Name']}")],
+        "ecr:BatchGetImage": lambda: [arn("ecr", f"repository/{p['repositoryName']}")],
+        "ecr:DescribeImageScanFindings": lambda: [arn("ecr", f"repository/{p['repositoryName']}")],
+        "secretsmanager:DescribeSecret": lambda: [p["SecretId"]],
+        "ssm:DescribeParameters": lambda: ["*"],
+        "cloudwatch:PutMetricAlarm": lambda: [arn("cloudwatch", f"alarm:{p['AlarmName']}")],
+        "ecs:DescribeCapacityProviders": lambda: [arn("ecs", f"capacity-provider/{n}") for n in p["capacityProviders"]],
         "ecr:DescribeImages": lambda: [arn("ecr", f"repository/{p['repositoryName']}")],
         "ecr:DescribeRepositories": lambda: [arn("ecr", f"repository/{name}") for name in p["repositoryNames"]],
+        "scheduler:GetSchedule": lambda: [arn("scheduler", f"schedule/{p['GroupName']}/{p['Name']}")],
+        "scheduler:UpdateSchedule": lambda: [arn("scheduler", f"schedule/{p['GroupName']}/{p['Name']}")],
         "events:ListTargetsByRule": lambda: [arn("events", f"rule/{p['Rule']}")],
         "events:PutTargets": lambda: [arn("events", f"rule/{p['Rule']}")],
     }
@@ -95,6 +103,8 @@ def needed(action: str, parameters: Any) -> list[tuple[str, str, str | None]]:
         found += [("ecs:TagResource", resource, None) for resource in named(action, parameters)]
     if action == "events:PutTargets":
         found += [("iam:PassRole", target["RoleArn"], "events.amazonaws.com") for target in parameters["Targets"]]
+    if action == "scheduler:UpdateSchedule":
+        found.append(("iam:PassRole", parameters["Target"]["RoleArn"], "scheduler.amazonaws.com"))
     return found
 
 
@@ -175,7 +185,7 @@ def shop(project, engine, rule_of_project):  # noqa: F811 - the fixture of that 
     logs, elb, ecr = client("logs"), client("elbv2"), client("ecr")
     with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
         logs.delete_log_group(logGroupName="/iam")
-    name = f"iam-{os.getpid()}"
+    name = f"iam-{zlib.crc32(project.cluster.encode()):08x}"
     group = elb.create_target_group(
         Name=f"{name}-tg", Protocol="HTTP", Port=8000, TargetType="ip", HealthCheckPath="/", VpcId="vpc-0fa10000000000000",
         HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2,
@@ -212,7 +222,7 @@ def shop(project, engine, rule_of_project):  # noqa: F811 - the fixture of that 
     project.write("api.task.json", task)
     project.write("api.service.json", service)
     toml = project.root / "fairway.toml"
-    text = toml.read_text().replace('after = ["worker"]', 'after = ["worker"]\nverify = [{ path = "/", status = 200 }]\nmonitor = { minutes = 1, on_inconclusive = "keep" }')  # fmt: skip
+    text = toml.read_text().replace('after = ["worker"]', 'after = ["worker"]\nverify = [{ path = "/", status = 200 }]\nmonitor = { minutes = 1, on_inconclusive = "keep", error_rate = 0.5 }')  # fmt: skip
     toml.write_text(text.replace('name = "shop"', 'name = "shop"\nlog_retention_days = 7'))
     return project
 
@@ -243,7 +253,6 @@ def unused(policy, calls, role):
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_call_is_allowed_and_everything_allowed_is_used(shop, fairway, calls, ecs):
-    policies = {role: policy_of(fairway, role) for role in Role}
     made: dict[Role, list[tuple[str, Any]]] = {role: [] for role in Role}
 
     def go(role, *words, codes=(0,)):
@@ -254,22 +263,25 @@ def test_every_call_is_allowed_and_everything_allowed_is_used(shop, fairway, cal
 
     go(Role.DEPLOY, "apply", codes=(0, 1))
     go(Role.PLAN, "plan", "--tag", "v1")
-    go(Role.DEPLOY, "deploy", "--tag", "v1", "--skip", "verify")
+    go(Role.DEPLOY, "deploy", "--tag", "v1", "--skip", "verify", "--skip", "check")
     go(Role.DEPLOY, "deploy", "api", "--tag", "v2", "--until", "shifted", "--force")
     go(Role.DEPLOY, "watch", "--pending", codes=(0, 4))
     go(Role.WATCH, "watch", "api", codes=(0, 4, 5, 6))
     go(Role.PLAN, "plan", "api", "--tag", "v3")
     go(Role.PLAN, "render", "--tag", "v3")
     go(Role.PLAN, "cost")
+    go(Role.PLAN, "check", "--tag", "v3", codes=(0, 1, 2))
     document = shop.read("api.task.json")
     document["containerDefinitions"][0]["secrets"] = [{"name": "P", "valueFrom": NO_SECRET}]
     shop.write("api.task.json", document)
-    go(Role.DEPLOY, "deploy", "api", "--tag", "v3", codes=(4,))
+    go(Role.PLAN, "check", "--tag", "v3", codes=(0, 1, 2))
+    go(Role.DEPLOY, "deploy", "api", "--tag", "v3", "--skip", "check", codes=(4,))
     go(Role.PLAN, "history", "api")
     for verb in ("status", "history", "why", "logs"):
         words = (verb,) if verb == "status" else (verb, "api")
         go(Role.WATCH, *words, codes=(0, 4))
     go(Role.DEPLOY, "rollback", "worker", "--yes", codes=(0, 1, 2))
+    policies = {role: policy_of(fairway, role) for role in Role}  # of the project as it is now: its secret is named too
     for role, policy in policies.items():
         assert refused(policy, made[role]) == [], role
     everything = made[Role.DEPLOY] + made[Role.PLAN] + made[Role.WATCH]

@@ -162,7 +162,7 @@ def test_a_project_without_roles_passes_none():
     assert "ecs:UpdateService" in actions
 
 
-READS = ("Describe", "List", "Get")
+READS = ("Describe", "List", "Get", "BatchGet")
 
 
 @pytest.mark.parametrize("role", [Role.PLAN, Role.WATCH])
@@ -182,4 +182,8 @@ def test_anything_is_said_only_where_aws_knows_no_resources():
         "ecs:DescribeTaskDefinition",
         "ecs:ListTaskDefinitions",
         "cloudwatch:GetMetricData",
+        "cloudwatch:GetMetricStatistics",
+        "servicequotas:GetServiceQuota",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeSecurityGroups",
     }

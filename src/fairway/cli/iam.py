@@ -17,7 +17,7 @@ EXAMPLES: Final = """  fairway iam --role deploy --env production > deploy-polic
   aws iam put-role-policy --role-name ci-deploy --policy-name fairway --policy-document file://deploy-policy.json
   fairway iam --role plan --env production --why      which action is for what
 
-plan: `plan`, `cost`, `render`. watch: `status`, `watch`, `why`, `history`, `logs`. deploy: those, and `deploy`, `rollback`,
+plan: `check`, `plan`, `cost`, `render`. watch: `status`, `watch`, `why`, `history`, `logs`. deploy: those, and `deploy`, `rollback`,
 `apply`, `watch --pending`. Roles are passed to the services that take them alone (iam:PassedToService).
 """
 

@@ -19,7 +19,7 @@ class Role(StrEnum):
     """Who asks AWS."""
 
     PLAN = "plan"
-    """`plan`, `cost`, `render`, `history`: a pull request's job. Reads."""
+    """`check`, `plan`, `cost`, `render`, `history`: a pull request's job. Reads."""
     DEPLOY = "deploy"
     """`deploy`, `rollback`, `apply`, `watch --pending`, and what the others read."""
     WATCH = "watch"
@@ -53,6 +53,7 @@ class Permission:
 
 _ELB: Final = "elasticloadbalancing"
 _SCALING: Final = "application-autoscaling"
+_NO_PROVIDER: Final = "the test's project names a launch type"
 _NO_SCALING: Final = "an engine has no Application Auto Scaling"
 PERMISSIONS: Final = (
     # -- what lives
@@ -68,7 +69,7 @@ PERMISSIONS: Final = (
     Permission(f"{_ELB}:DescribeTargetGroups", "health checks (no resource-level permissions)", "anything", ALL),
     Permission(f"{_ELB}:DescribeTargetHealth", "whether targets are healthy (no resource-level permissions)", "anything", WATCHING),
     Permission(f"{_ELB}:DescribeTargetGroupAttributes", "how long draining takes (no resource-level permissions)", "anything", PLANNING),
-    Permission(f"{_ELB}:DescribeLoadBalancers", "where it is reached (no resource-level permissions)", "anything", WATCHING),
+    Permission(f"{_ELB}:DescribeLoadBalancers", "where it is reached; that it is active (no resource-level permissions)", "anything", ALL),
     Permission(f"{_ELB}:DescribeListeners", "as above", "anything", WATCHING),
     Permission(f"{_ELB}:DescribeRules", "as above, where a rule forwards", "anything", WATCHING),
     Permission(f"{_ELB}:DescribeTags", "as above: the address of a listener", "anything", WATCHING),
@@ -78,6 +79,19 @@ PERMISSIONS: Final = (
     Permission("ssm:GetParameters", "values that live in the account (`ssm:NAME`)", "values", PLANNING),
     Permission("ecr:DescribeImages", "the image is there, and its digest", "repositories", PLANNING),
     Permission("ecr:DescribeRepositories", "whether the repository of an image that could not be pulled is there", "repositories", WATCHING, unseen="the simulated runtime runs any image"),
+    # -- checked before: what may not be read is not checked, and no failure
+    Permission("ecs:DescribeCapacityProviders", "the providers of a strategy are there", "capacity providers", PLANNING, unseen=_NO_PROVIDER),
+    Permission("iam:GetRole", "the roles of tasks are there, and trust ECS", "task roles", PLANNING),
+    Permission("secretsmanager:DescribeSecret", "secrets are there; their values are never read", "secrets", PLANNING),
+    Permission("ssm:DescribeParameters", "parameters that secrets name are there", "parameters of secrets", PLANNING, unseen="the test's project takes its secrets from Secrets Manager"),
+    Permission("logs:DescribeLogGroups", "log groups are there", "all log groups", PLANNING),
+    Permission("cloudwatch:DescribeAlarms", "alarms that are red already, which ECS would ignore", "all alarms", PLANNING, unseen="the test's project names no alarm of its own"),
+    Permission("cloudwatch:GetMetricStatistics", "how much of a quota is used (no resource-level permissions)", "anything", PLANNING, unseen="an engine has no Service Quotas, which are asked first"),
+    Permission("servicequotas:GetServiceQuota", "quotas of Fargate", "anything", PLANNING, unseen="an engine has no Service Quotas"),
+    Permission("ecr:BatchGetImage", "the platform of an image", "repositories", PLANNING),
+    Permission("ecr:DescribeImageScanFindings", "what the scan of an image found", "repositories", PLANNING),
+    Permission("ec2:DescribeSubnets", "free addresses (no resource-level permissions)", "anything", PLANNING),
+    Permission("ec2:DescribeSecurityGroups", "security groups are there (no resource-level permissions)", "anything", PLANNING),
     # -- locks and journals
     Permission("ssm:GetParametersByPath", "who has the lock of a service, and which runs are unfinished", "locks and runs", DEPLOYING),
     Permission("ssm:PutParameter", "taking and renewing locks; what a run is about to do", "locks and runs", DEPLOYING),
@@ -89,22 +103,21 @@ PERMISSIONS: Final = (
     Permission("ecs:CreateService", "services that do not exist yet", "managed services", DEPLOYING),
     Permission("ecs:UpdateService", "bringing a revision in, and going back", "services", DEPLOYING),
     Permission("ecs:StopServiceDeployment", "giving up and going back", "service deployments", DEPLOYING),
+    Permission("cloudwatch:PutMetricAlarm", "alarms by which ECS protects a deployment without us", "guard alarms", DEPLOYING),
     Permission("ecs:RunTask", "one-off tasks, such as migrations", "one-off task definitions", DEPLOYING, in_cluster=True),
     Permission("iam:PassRole", "the roles of tasks", "task roles", DEPLOYING, passed_to="ecs-tasks.amazonaws.com"),
     Permission("iam:PassRole", "the roles of services: hooks, volumes, balancers", "service roles", DEPLOYING, passed_to="ecs.amazonaws.com"),
     # -- apply
-    Permission("logs:DescribeLogGroups", "which log groups there are", "all log groups", DEPLOYING),
     Permission("logs:CreateLogGroup", "log groups of the definitions", "log groups", DEPLOYING),
     Permission("logs:PutRetentionPolicy", "`log_retention_days`", "kept log groups", DEPLOYING),
-    Permission("iam:GetRole", "whether the roles of tasks are there", "task roles", DEPLOYING),
     Permission(f"{_SCALING}:DescribeScalableTargets", "between which bounds a service is scaled (no resource-level permissions)", "scaled", DEPLOYING, unseen=_NO_SCALING),
     Permission(f"{_SCALING}:RegisterScalableTarget", "setting these bounds", "scalable targets", DEPLOYING, scales=True, unseen=_NO_SCALING),
     # -- scheduled tasks, reports
     Permission("events:ListTargetsByRule", "which revision a rule starts", "rules", DEPLOYING),
     Permission("events:PutTargets", "moving a rule to the new revision", "rules", DEPLOYING),
     Permission("iam:PassRole", "the role of a rule's target, which PutTargets says again", "roles of rules", DEPLOYING, passed_to="events.amazonaws.com"),
-    Permission("scheduler:GetSchedule", "which revision a schedule starts", "schedules", DEPLOYING, unseen="an engine has no EventBridge Scheduler"),
-    Permission("scheduler:UpdateSchedule", "moving a schedule to the new revision", "schedules", DEPLOYING, unseen="an engine has no EventBridge Scheduler"),
+    Permission("scheduler:GetSchedule", "which revision a schedule starts", "schedules", DEPLOYING),
+    Permission("scheduler:UpdateSchedule", "moving a schedule to the new revision", "schedules", DEPLOYING),
     Permission("iam:PassRole", "the role of a schedule, which UpdateSchedule says again", "roles of schedules", DEPLOYING, passed_to="scheduler.amazonaws.com"),
     Permission("s3:PutObject", 'reports (`reports = "s3://…"`)', "reports", DEPLOYING, unseen="an engine has no S3"),
 )  # fmt: skip

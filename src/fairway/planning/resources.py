@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.arn import ACCOUNT, Arn, is_arn
+from fairway.observed import GUARD_PREFIX
 from fairway.project.manage import SERVICE
 from fairway.project.model import ServiceSpec, TaskSpec
 
@@ -20,6 +21,7 @@ _ECR: Final = re.compile(
 _VALUE: Final = "ssm:"
 _TASK_ROLES: Final = ("executionRoleArn", "taskRoleArn")
 _SERVICE_ROLES: Final = frozenset({"role", "roleArn"})
+_SECRET_PARTS: Final = 7
 _TAGGING: Final = ("tags", "propagateTags", "enableECSManagedTags")
 
 
@@ -48,6 +50,7 @@ def resources(project: Project, scheduled_roles: Sequence[str] = ()) -> dict[str
     definitions = names.definitions(spec.family for spec in every)
     by_rule = [spec.rule for spec in project.scheduled.values() if spec.rule]
     by_schedule = [spec.schedule for spec in project.scheduled.values() if spec.schedule]
+    secrets = {value for spec in every for value in _secrets(spec.definition)}
     groups = {group for spec in every for group in names.log_groups(spec.definition)}
     is_scaled = any(spec.scaling is not None for spec in project.services.values())
     own_roles = [names.role(role) for role in scheduled_roles]
@@ -73,6 +76,15 @@ def resources(project: Project, scheduled_roles: Sequence[str] = ()) -> dict[str
         "log groups": groups,
         "kept log groups": groups if project.log_retention_days is not None else [],
         "all log groups": [names.arn("logs", "log-group:*")] if groups else [],
+        "capacity providers": [names.arn("ecs", "capacity-provider/*")] if _strategies(project) else [],
+        "secrets": {arn for value in secrets for arn in names.secrets(value)},
+        "parameters of secrets": ["*"] if any(not _is_secret(value) for value in secrets) else [],
+        "all alarms": [names.arn("cloudwatch", "alarm:*")],
+        "guard alarms": [
+            names.arn("cloudwatch", f"alarm:{GUARD_PREFIX}{names.cluster}-{spec.service_name}-*")
+            for spec in project.services.values()
+            if spec.manage == SERVICE and spec.monitor is not None
+        ],
         "scaled": ["*"] if is_scaled else [],
         "scalable targets": [names.arn("application-autoscaling", "scalable-target/*")] if is_scaled else [],
         "repositories": {arn for spec in every for arn in names.repositories(spec.definition)},
@@ -130,6 +142,16 @@ class _Names:
                 resource = f"repository/{match['repository']}"
                 yield self.arn("ecr", resource, region=match["region"], account=match["account"])
 
+    def secrets(self, value: str) -> list[str]:
+        """A secret by what `valueFrom` says: its ARN, with or without the six characters at its end, a key and a version.
+
+        Source: Secrets Manager User Guide, "Use a partial ARN"; IAM: `??????` stands for the six characters.
+        """
+        if not _is_secret(value):
+            return []
+        whole = ":".join(value.split(":")[:_SECRET_PARTS])
+        return [whole, f"{whole}-??????"]
+
     def rule(self, named: str) -> str:
         """Source: EventBridge's resource types: a rule of the default bus is `rule/NAME`, of another `rule/BUS/NAME`."""
         return self.arn("events", f"rule/{named.removeprefix('default/')}")
@@ -165,6 +187,20 @@ def _reports(project: Project, names: _Names) -> list[str]:
         return []
     place = project.reports.removeprefix("s3://").strip("/")
     return [names.arn("s3", f"{place}/*", region="", account="")]
+
+
+def _secrets(definition: Mapping[str, Any]) -> Iterator[str]:
+    for container in definition.get("containerDefinitions", ()):
+        for secret in container.get("secrets") or ():
+            yield str(secret.get("valueFrom", ""))
+
+
+def _is_secret(value: str) -> bool:
+    return ":secretsmanager:" in value
+
+
+def _strategies(project: Project) -> bool:
+    return any((spec.service or {}).get("capacityProviderStrategy") for spec in project.services.values())
 
 
 def _task_roles(definition: Mapping[str, Any]) -> list[str]:
