@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from tests.conformance.world import REGION, ROLE
 
 from fairway.aws.documents import read_task_definition
+from fairway.planning.adoption import adopt_definition, names_in
 from fairway.planning.changes import compare_definitions
+from fairway.planning.plain_secrets import PlainSecrets
+from fairway.project.overlay import put_tag, substitute
 
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,11}", fullmatch=True)
 VARIABLES = st.from_regex(r"[A-Z][A-Z0-9_]{0,11}", fullmatch=True)
@@ -165,6 +168,20 @@ def test_and_whatever_is_changed_after_it_is_told(ecs, world, document, which):
             document["tags"] = [*document.get("tags", ()), {"key": "Owner", "value": "shop"}]
     found = compare_definitions(document, living)
     assert len(found.differences) == 1, found.differences
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(document=DEFINITIONS)
+def test_what_is_adopted_from_a_registered_definition_differs_in_nothing(ecs, world, document):
+    living = described(ecs, {"family": f"{world.prefix}adopted", **copy.deepcopy(document)})
+    secrets = PlainSecrets()
+    adopted, tag, _ = adopt_definition("api", living, {}, secrets)
+    values = {**secrets.values, **{name: f"${{{name}}}" for name in names_in([living.document])}}
+    rendered = put_tag(substitute(adopted, values, ()), tag or "")
+    assert compare_definitions(rendered, living).differences == ()
+    ecs.register_task_definition(**rendered)  # AWS takes it as well
 
 
 def test_the_documents_own_definition_differs_in_nothing(ecs, world):

@@ -57,15 +57,18 @@ VERBS: Final = {
     "up": Verb("fairway.cli.up", "start everything on this machine: engine, load balancer, services, traffic"),
     "down": Verb("fairway.cli.down", "stop everything on this machine; --purge deletes it"),
     "build": Verb("fairway.cli.build", "build images for the local engine"),
+    "init": Verb("fairway.cli.init", "the files of a project, from services that live or from ecspresso's files"),
     "plan": Verb("fairway.cli.plan", "what a deployment would change, restart and cost; changes nothing"),
     "cost": Verb("fairway.cli.cost", "what the project's services cost a month, by the table of prices"),
     "render": Verb("fairway.cli.render", "the definitions as the AWS CLI takes them"),
+    "iam": Verb("fairway.cli.iam", "the least IAM policy that a role needs for this project; offline"),
     "lint": Verb("fairway.cli.lint", "look for what ECS would refuse, or take otherwise than it reads; offline"),
     "check": Verb("fairway.cli.check", "whether what a deployment needs is there; reads AWS, changes nothing"),
     "deploy": Verb("fairway.cli.deploy", "deploy services and follow the deployment to its end"),
     "rehearse": Verb(
         "fairway.cli.rehearse", "play a release on a private engine first, with every failure that it must survive"
     ),
+    "apply": Verb("fairway.cli.apply", "what a deployment leaves alone: settings, tags, log groups, scaling bounds"),
     "status": Verb("fairway.cli.status", "what runs, what is wrong first"),
     "watch": Verb("fairway.cli.watch", "follow a deployment that is under way, whoever started it"),
     "why": Verb("fairway.cli.why", "why a deployment failed, or tasks keep stopping"),

@@ -95,8 +95,10 @@ def _without_names(arguments: argparse.Namespace, cluster: str, names: Sequence[
     return connect_to(environment, [Named(f"{cluster}/{name}", name) for name in names])
 
 
-def find_environment(name: str | None) -> Environment:
+def find_environment(name: str | None, *, without_project: bool = False) -> Environment:
     """The environment that is meant: the project's, else the local engine, else AWS by the usual credentials.
+
+    `without_project`: no project file is looked for.
 
     Raises:
         UsageError: it is not known, or no region is.
@@ -105,11 +107,12 @@ def find_environment(name: str | None) -> Environment:
     from fairway.project.model import LOCAL, Environment  # noqa: PLC0415
 
     try:
-        file = find_project_file(Path.cwd())
+        file = None if without_project else find_project_file(Path.cwd())
     except UsageError:
         if name not in {None, LOCAL}:
             raise
-    else:
+        file = None
+    if file is not None:
         return load_environment(file, name)
     endpoint = os.environ.get("FAIRWAY_ENDPOINT")
     if name == LOCAL or endpoint:

@@ -124,7 +124,7 @@ def create(observer: Observer, pace: Pace, document: Mapping[str, Any], name: st
     request: Any = create_request(document, cluster=observer.cluster, name=name, task_definition=task_definition)
     with calling(f"creating the service {name}"):
         observer.aws.ecs.create_service(**request)
-    record = _find(observer, pace, name, task_definition, known=frozenset())
+    record = find_started(observer, pace, name, task_definition, known=frozenset())
     return Started(name, record, created=True)
 
 
@@ -155,10 +155,10 @@ def update(
         request["forceNewDeployment"] = True
     with calling(f"updating the service {service.name}"):
         ecs.update_service(**request)
-    return Started(service.name, _find(observer, pace, service.name, task_definition, known=known))
+    return Started(service.name, find_started(observer, pace, service.name, task_definition, known=known))
 
 
-def _find(
+def find_started(
     observer: Observer, pace: Pace, name: str, task_definition: str, *, known: Collection[str]
 ) -> ServiceDeployment:
     """The new service deployment of our revision; ECS shows it a moment after the update.

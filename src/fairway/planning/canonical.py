@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 FAIRWAY: Final = "fairway:"
 _AWS: Final = "aws:"
-_NOT_REGISTERED: Final = frozenset({*READ_ONLY, "deleteRequestedAt", "tags"})
+NOT_REGISTERED: Final = frozenset({*READ_ONLY, "deleteRequestedAt", "tags"})
+"""Members of a revision that only AWS says; its tags are shown beside it."""
 NOT_COMPARED: Final = frozenset(
     {"serviceName", "service", "cluster", "taskDefinition", "desiredCount", "clientToken", "forceNewDeployment"}
 )
@@ -138,7 +139,7 @@ def file_definition(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def living_definition(definition: TaskDefinition) -> dict[str, Any]:
     """A registered revision in its canonical form, without what only AWS says of it."""
-    made = canonical({key: item for key, item in definition.document.items() if key not in _NOT_REGISTERED})
+    made = canonical({key: item for key, item in definition.document.items() if key not in NOT_REGISTERED})
     return _with_ports({**made, "tags": own_tags(definition.tags)})
 
 
@@ -171,8 +172,8 @@ def without_guards(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in configuration.items() if not (own and key == "alarms")}
 
 
-def living_service(living: Living) -> dict[str, Any]:
-    """A living service in the canonical form of what creates one."""
+def shown_members(living: Living) -> dict[str, Any]:
+    """The members of a living service that also create one, as AWS shows them; without its name, tags and count."""
     assert living.service is not None
     document = living.service.document
     made = {name: document[name] for name in _SHOWN if name in document}
@@ -184,7 +185,12 @@ def living_service(living: Living) -> dict[str, Any]:
     role = str(document.get("roleArn", ""))
     if role and "/aws-service-role/" not in role:
         made["role"] = role
-    return {**canonical(made), "tags": own_tags(living.tags)}
+    return made
+
+
+def living_service(living: Living) -> dict[str, Any]:
+    """A living service in the canonical form of what creates one."""
+    return {**canonical(shown_members(living)), "tags": own_tags(living.tags)}
 
 
 def deployed_settings(living: Living) -> dict[str, Any]:

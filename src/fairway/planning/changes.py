@@ -157,7 +157,8 @@ def _stays(difference: Difference, file: Mapping[str, Any]) -> str:
     """
     member = difference.path[0]
     if member == "tags":
-        return "a deployment does not change tags of a living service: aws ecs tag-resource does"
+        how = "aws ecs untag-resource takes it away" if difference.is_gone else "fairway apply does"
+        return f"a deployment does not change tags of a living service: {how}"
     if member in _NOT_UPDATED:
         return "it is fixed when the service is created"
     if difference.is_gone and (member not in file or member == _KEPT_INSIDE):

@@ -1,4 +1,4 @@
-"""Words of `[project]` that have a form of their own."""
+"""Values of `[project]` that have a form of their own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,46 @@ if TYPE_CHECKING:
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VARIABLE: Final = re.compile(r"\$\{(?P<name>\w+)\}")
+RETENTIONS: Final = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
+"""Days that a log group can keep its events. Source: CloudWatch Logs API Reference, PutRetentionPolicy."""
+
+
+def read_retention(head: Mapping[str, Any], path: Path) -> int | None:
+    """`log_retention_days`; None: nothing is said, and a log group stays as it is.
+
+    Raises:
+        UsageError: CloudWatch Logs does not take it.
+    """
+    days = head.get("log_retention_days")
+    if days is None or (days in RETENTIONS and isinstance(days, int) and not isinstance(days, bool)):
+        return days
+    raise UsageError(
+        f"{place(path, 'project', 'log_retention_days')}: log_retention_days is {days!r}",
+        hint=f"CloudWatch Logs takes {', '.join(map(str, RETENTIONS))}",
+    )
 
 
 def fault_switches(head: Mapping[str, Any], path: Path) -> str | None:
@@ -27,7 +67,7 @@ def fault_switches(head: Mapping[str, Any], path: Path) -> str | None:
     )
 
 
-def webhook(head: Mapping[str, Any], values: Mapping[str, str], path: Path) -> str | None:
+def read_webhook(head: Mapping[str, Any], values: Mapping[str, str], path: Path) -> str | None:
     """`${NAME}` that is not set here: nobody is told, as on a laptop."""
     value = head.get("webhook")
     if value is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fairway.errors import UsageError
 from fairway.project.before import ENVIRONMENT_KEYS, PROJECT_KEYS, read_before
 from fairway.project.definition import check_service, check_task_definition, read_json
-from fairway.project.head import fault_switches, webhook
+from fairway.project.head import fault_switches, read_retention, read_webhook
 from fairway.project.manage import chosen_manage
 from fairway.project.model import (
     LOCAL,
@@ -22,6 +22,7 @@ from fairway.project.model import (
 )
 from fairway.project.overlay import merge, substitute
 from fairway.project.read_checks import CHECK_KEYS, ChecksReader, check_url, with_tasks
+from fairway.project.scaling import check_scaling
 from fairway.project.tables import check_keys as _check_keys
 from fairway.project.tables import check_lint
 from fairway.project.tables import table_of as _table
@@ -40,8 +41,9 @@ _PROJECT_KEYS: Final = {"name", "default_environment", "cluster", "balancer", "o
     "manage",
     "prices",
     "fault_switches",
+    "log_retention_days",
 }
-_SERVICE_KEYS: Final = {"definition", "service", "image", "after", "paths", "manage", *CHECK_KEYS}
+_SERVICE_KEYS: Final = {"definition", "service", "scaling", "image", "after", "paths", "manage", *CHECK_KEYS}
 _TASK_KEYS: Final = {"definition", "image", "before", "after", "run", "one_way", "revisions"}
 _SCHEDULED_KEYS: Final = {"definition", "image", "rule", "schedule", "after"}
 _ENVIRONMENT_KEYS: Final = {
@@ -60,7 +62,7 @@ _ENVIRONMENT_KEYS: Final = {
 }
 _REPOSITORY: Final = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 _IMAGE_KEYS: Final = {"repository", "definition", "dockerfile"}
-_OVERRIDES: Final = {"definition", "service"}
+_OVERRIDES: Final = {"definition", "service", "scaling"}
 _ACCOUNT: Final = re.compile(r"\d{12}")
 
 
@@ -136,10 +138,11 @@ def load_project(
         balancer_definition=loader.optional(head.get("balancer"), "balancer") if made.is_local else None,
         on_failure=str(head.get("on_failure", "rollback-all")),
         reports=head.get("reports"),
-        webhook=webhook(head, values, path),
+        webhook=read_webhook(head, values, path),
         fault_switches=fault_switches(head, path),
         prices_path=path.parent / str(head["prices"]) if "prices" in head else None,
         before=read_before((document, path), (overlay, overlay_path), chosen, _environments(path)),
+        log_retention_days=read_retention(head, path),
     )
 
 
@@ -212,6 +215,7 @@ class _Loader:
             document = self._merged(read_json(service_path), overrides.get("service", {}), key)
             service = substitute(document, self._values, (service_path, self._overlay_path))
             check_service(service, definition, service_path)
+        scaling_path = self._root / str(table["scaling"]) if "scaling" in table else None
         checks = self._checks(key, table)
         said = [
             (self._overlay, self._overlay_path, ()),
@@ -224,6 +228,8 @@ class _Loader:
             definition_path=definition_path,
             service=service,
             service_path=service_path,
+            scaling=None if scaling_path is None else self._scaling(scaling_path, overrides, key),
+            scaling_path=scaling_path,
             image=self._image(table, "services", key),
             after=tuple(table.get("after", ())),
             paths=tuple(table.get("paths", ())),
@@ -232,6 +238,12 @@ class _Loader:
             url=checks.url,
             manage=chosen_manage(said, has_service=service is not None),
         )
+
+    def _scaling(self, path: Path, overrides: Mapping[str, Any], key: str) -> dict[str, Any]:
+        merged = self._merged(read_json(path), overrides.get("scaling", {}), key)
+        filled: dict[str, Any] = substitute(merged, self._values, (path, self._overlay_path))
+        check_scaling(filled, path)
+        return filled
 
     def task(self, key: str, table: Mapping[str, Any]) -> TaskSpec:
         _check_keys(table, _TASK_KEYS, self._path, "tasks", key)

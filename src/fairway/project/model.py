@@ -58,6 +58,9 @@ class ServiceSpec:
     service: Mapping[str, Any] | None = None
     """What CreateService takes; None: only revisions are managed."""
     service_path: Path | None = None
+    scaling: Mapping[str, Any] | None = None
+    """The bounds between which it is scaled (`fairway.project.scaling`); None: they are not ours."""
+    scaling_path: Path | None = None
     image: ImageSource | None = None
     after: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
@@ -145,6 +148,8 @@ class Project:
     """Who is told how a deployment ended, in Slack's format. A secret: whoever knows it can write there."""
     fault_switches: str | None = None
     """The variable by which the workload is told to misbehave in a rehearsal; None: it cannot be told."""
+    log_retention_days: int | None = None
+    """Of every log group that a definition names; None: it stays as it is."""
     prices_path: Path | None = None
     """A table of prices of its own; None: the one that comes with Fairway."""
     before: Before = field(default_factory=Before)
