@@ -186,6 +186,8 @@ BALANCED = {"loadBalancers": [{"targetGroupArn": GROUP, "containerName": "api", 
         pytest.param({"reason": ELB, "code": "ServiceSchedulerInitiated", "exit_code": 0}, ("INFO Uvicorn running on http://0.0.0.0:9000 (Press CTRL+C to quit)",), {}, "health-check-port", "listens on 9000, but the load balancer asks port 8000", id="the wrong port"),
         pytest.param({"reason": ELB, "code": "ServiceSchedulerInitiated", "exit_code": 0}, (), {}, "slow-start", "grace period of 60 s, then 2 failed checks 30 s apart", id="starts too slowly"),
         pytest.param({"reason": "Your Spot Task was interrupted.", "code": "SpotInterruption"}, (), {}, "spot", "Spot capacity", id="Spot"),
+        pytest.param({"reason": "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment disabled in subnet 'subnet-0a1b2c': InsufficientFreeAddressesInSubnet", "code": "TaskFailedToStart"}, (), {}, "network", "subnet-0a1b2c has no free address", id="a full subnet"),
+        pytest.param({"reason": "Timeout waiting for network interface provisioning to complete.", "code": "TaskFailedToStart"}, (), {}, "network", "no network interface", id="no network interface"),
         pytest.param({"reason": "something new", "code": "TaskFailedToStart"}, (), {}, "unknown", "no more than that", id="what nobody knows"),
     ],
 )  # fmt: skip
@@ -259,6 +261,7 @@ def test_trouble_that_only_events_tell():
         pytest.param(("ok", "sqlalchemy.exc.OperationalError: no table", "shutting down"), "sqlalchemy.exc.OperationalError: no table", id="with its module"),
         pytest.param(("bind failed: address in use", "bye"), "bind failed: address in use", id="else what speaks of trouble"),
         pytest.param(("all is well",), "", id="else nothing"),
+        pytest.param(('{"event": "it failed", "exception": "Traceback\\nsqlalchemy.exc.OperationalError: no table\\n[SQL: ALTER TABLE]\\n(Background on this error)"}',), "sqlalchemy.exc.OperationalError: no table", id="an exception that goes on after its first line"),
         pytest.param(('{"error": "cannot reach the database"}',), "cannot reach the database", id="inside JSON"),
     ],
 )  # fmt: skip
