@@ -246,6 +246,24 @@ def test_after_a_good_deployment_all_is_well_and_earlier_failures_are_one_line()
     assert not diagnose(a_picture(service, deployment=record, stopped=(crashed,)), address="api").is_well
 
 
+@pytest.mark.parametrize(
+    ("name", "likely"),
+    [
+        pytest.param("fairway-shop-api-errors", "too many requests failed", id="our alarm on errors"),
+        pytest.param("fairway-shop-api-latency-2", "answers were too slow", id="our alarm on latency"),
+        pytest.param("queue-is-long", "beyond its limit", id="somebody's alarm"),
+    ],
+)
+def test_an_alarm_that_failed_a_deployment_is_the_cause(name, likely):
+    record = a_record("ROLLBACK_SUCCESSFUL", rollback_reason="alarm detected", alarms=(name,))
+    [cause] = diagnose(a_picture(SERVICE, deployment=record), address="api").causes
+    assert cause.kind == "alarm"
+    assert name in cause.title
+    assert likely in cause.likely
+    later = a_record("SUCCESSFUL", alarms=(name,))
+    assert diagnose(a_picture(SERVICE, deployment=later), address="api").is_well
+
+
 def test_trouble_that_only_events_tell():
     message = "(service api) was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
     picture = a_picture(a_service(events=(an_event(message),)))
