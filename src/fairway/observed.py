@@ -191,6 +191,8 @@ class ServiceDeployment:
     breaker_status: str = ""
     failures: int = 0
     threshold: int = 0
+    alarms: tuple[str, ...] = ()
+    """The alarms that fired and failed it."""
 
     @property
     def id(self) -> str:

@@ -198,6 +198,8 @@ WATCHED = {
         pytest.param({"reason": CONTAINER, "code": "ServiceSchedulerInitiated", "exit_code": 0}, ('{"event":"Uvicorn running on http://127.0.0.1:27954 (Press CTRL+C to quit)"}',), WATCHED, "container-health-check", "the program listens, but its health check is not well", id="listens, and turns unhealthy"),
         pytest.param({"reason": CONTAINER, "code": "ServiceSchedulerInitiated", "exit_code": 0}, (), {"healthCheck": {"command": ["CMD-SHELL", "test -f /tmp/alive"]}, "logConfiguration": {}}, "container-health-check", "`test -f /tmp/alive` failed 3 times", id="a worker has no port"),
         pytest.param({"reason": "Your Spot Task was interrupted.", "code": "SpotInterruption"}, (), {}, "spot", "Spot capacity", id="Spot"),
+        pytest.param({"reason": "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment disabled in subnet 'subnet-0a1b2c': InsufficientFreeAddressesInSubnet", "code": "TaskFailedToStart"}, (), {}, "network", "subnet-0a1b2c has no free address", id="a full subnet"),
+        pytest.param({"reason": "Timeout waiting for network interface provisioning to complete.", "code": "TaskFailedToStart"}, (), {}, "network", "no network interface", id="no network interface"),
         pytest.param({"reason": "something new", "code": "TaskFailedToStart"}, (), {}, "unknown", "no more than that", id="what nobody knows"),
     ],
 )  # fmt: skip
@@ -304,6 +306,24 @@ def test_after_a_good_deployment_all_is_well_and_earlier_failures_are_one_line()
     assert not diagnose(a_picture(service, deployment=record, stopped=(crashed,)), address="api").is_well
 
 
+@pytest.mark.parametrize(
+    ("name", "likely"),
+    [
+        pytest.param("fairway-shop-api-errors", "too many requests failed", id="our alarm on errors"),
+        pytest.param("fairway-shop-api-latency-2", "answers were too slow", id="our alarm on latency"),
+        pytest.param("queue-is-long", "beyond its limit", id="somebody's alarm"),
+    ],
+)
+def test_an_alarm_that_failed_a_deployment_is_the_cause(name, likely):
+    record = a_record("ROLLBACK_SUCCESSFUL", rollback_reason="alarm detected", alarms=(name,))
+    [cause] = diagnose(a_picture(SERVICE, deployment=record), address="api").causes
+    assert cause.kind == "alarm"
+    assert name in cause.title
+    assert likely in cause.likely
+    later = a_record("SUCCESSFUL", alarms=(name,))
+    assert diagnose(a_picture(SERVICE, deployment=later), address="api").is_well
+
+
 def test_trouble_that_only_events_tell():
     message = "(service api) was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
     picture = a_picture(a_service(events=(an_event(message),)))
@@ -319,6 +339,7 @@ def test_trouble_that_only_events_tell():
         pytest.param(("ok", "sqlalchemy.exc.OperationalError: no table", "shutting down"), "sqlalchemy.exc.OperationalError: no table", id="with its module"),
         pytest.param(("bind failed: address in use", "bye"), "bind failed: address in use", id="else what speaks of trouble"),
         pytest.param(("all is well",), "", id="else nothing"),
+        pytest.param(('{"event": "it failed", "exception": "Traceback\\nsqlalchemy.exc.OperationalError: no table\\n[SQL: ALTER TABLE]\\n(Background on this error)"}',), "sqlalchemy.exc.OperationalError: no table", id="an exception that goes on after its first line"),
         pytest.param(('{"error": "cannot reach the database"}',), "cannot reach the database", id="inside JSON"),
     ],
 )  # fmt: skip

@@ -53,6 +53,13 @@ def test_judging_our_service_deployment(status, facts, ending, exit_code, verdic
     assert text in outcome.text
 
 
+def test_the_alarm_that_failed_a_deployment_is_named():
+    record = a_record("ROLLBACK_SUCCESSFUL", rollback_reason="alarm detected.", alarms=("shop-errors",))
+    outcome = judge(record, back_to=GOOD)
+    assert outcome is not None
+    assert outcome.text.endswith("the known good shop-api:1 (v1): alarm detected. (shop-errors)")
+
+
 def test_a_first_deployment_that_fails_has_nothing_to_go_back_to():
     outcome = judge(a_record("IN_PROGRESS", sources=()), primary=FAILED)
     assert outcome is not None

@@ -76,6 +76,7 @@ def read_service_deployment(document: Mapping[str, Any]) -> ServiceDeployment:
         breaker_status=breaker.get("status", ""),
         failures=breaker.get("failureCount", 0),
         threshold=breaker.get("threshold", 0),
+        alarms=tuple(document.get("alarms", {}).get("triggeredAlarmNames", ())),
     )
 
 

@@ -23,6 +23,7 @@ _TROUBLE: Final = re.compile(r"\b(?:error|fatal|panic|exception|failed|cannot|de
 _LISTENS: Final = re.compile(r"(?:listen|running|serving|started|bound)\b.*?[:\s](?P<port>\d{2,5})\b", re.IGNORECASE)
 _LOOPBACK: Final = re.compile(r"127\.0\.0\.1|localhost|\[::1\]")
 _CODES: Final = re.compile(r"codes: \[(?P<codes>[\d, ]+)\]")
+_SUBNET: Final = re.compile(r"\bsubnet-[0-9a-f]+")
 _NOT_FOUND: Final = 404
 _SIGNALS: Final = {134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 139: "SIGSEGV", 143: "SIGTERM"}
 
@@ -144,6 +145,10 @@ def _capacity(case: _Case) -> Likely | None:
         return Likely("spot", "AWS took the Spot capacity back", "nothing: ECS starts another; or give FARGATE a base")
     if "capacity is unavailable" in lowered:
         return Likely("capacity", "AWS has no capacity in this zone now", "try again, or add subnets in other zones")
+    if "insufficientfreeaddresses" in lowered:
+        subnet = _SUBNET.search(case.said)
+        where = subnet[0] if subnet is not None else "the subnet"
+        return Likely("network", f"{where} has no free address", "add subnets, or end tasks that hold addresses")
     if "network interface" in lowered:
         return Likely("network", "the task got no network interface", "look at free addresses in the subnets")
     return None
@@ -334,7 +339,8 @@ def _unwrapped(line: str) -> str:
         return line
     exception = str(document.get("exception") or document.get("exc_info") or "").strip().splitlines()
     if exception:
-        return exception[-1]
+        # some go on after their first line: SQLAlchemy's with the statement and a link
+        return next((line for line in reversed(exception) if _EXCEPTION.search(line)), exception[-1])
     for key in ("error", "event", "message", "msg"):
         if isinstance(document.get(key), str):
             return str(document[key])

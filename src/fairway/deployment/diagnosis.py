@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fairway.deployment.causes import likely_cause
 from fairway.deployment.changes import is_bad_news, label
 from fairway.deployment.failures import Failure, split_failures
-from fairway.observed import BAD, ROLLBACK_SUCCESSFUL, ROLLING_BACK, SUCCESSFUL, short
+from fairway.observed import BAD, GUARD_PREFIX, ROLLBACK_SUCCESSFUL, ROLLING_BACK, SUCCESSFUL, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,7 @@ _SHORT_ID: Final = 8
 _MOST_TASKS: Final = 5
 _MOST_EVENTS: Final = 3
 _MOST_LINES: Final = 12
+_ALARM: Final = "look at the log of that time, and at the alarm's metric in CloudWatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def diagnose(picture: Picture, *, address: str, can_go_back: bool = False) -> Di
     now, earlier = split_failures(picture)
     # what the deployment brought in comes first
     now.sort(key=lambda failure: failure.task_definition != target)
-    found = [*_failed(picture, now), *_unwell(picture), *_events(picture, has_failures=bool(now))]
+    found = [*_alarms(picture), *_failed(picture, now), *_unwell(picture), *_events(picture, has_failures=bool(now))]
     note = ""
     if earlier and not now and not _ended_well(picture):
         found += [replace(cause, title=f"earlier: {cause.title}") for cause in _failed(picture, earlier)]
@@ -133,6 +134,21 @@ def headline(picture: Picture) -> str:
     if record.is_over:
         return f"{service.name}: {target} failed and was not rolled back ({record.status}); {counts}"
     return f"{service.name}: {target} is being deployed ({record.status}); {counts}"
+
+
+def _alarms(picture: Picture) -> Iterator[Cause]:
+    """The alarms by which ECS itself failed the deployment: no task need have failed."""
+    record = picture.deployment
+    if record is None or not record.alarms or record.status == SUCCESSFUL:
+        return
+    for name in record.alarms:
+        own = name.startswith(GUARD_PREFIX)
+        likely = "what it watches was beyond its limit when the new version came in"
+        if own and name.endswith("-errors"):
+            likely = f"too many requests failed when the new version came in ({name})"
+        elif own and "-latency" in name:
+            likely = f"answers were too slow when the new version came in ({name})"
+        yield Cause("alarm", f"ECS failed the deployment because the alarm {name} fired", likely=likely, remedy=_ALARM)
 
 
 def _failed(picture: Picture, groups: list[Failure]) -> Iterator[Cause]:

@@ -10,6 +10,7 @@ from fairway.aws.documents import read_task
 from fairway.aws.logs import Follower, elsewhere, log_stream, never_started
 from fairway.aws.session import AwsError
 from fairway.clock import monotonic
+from fairway.deployment.causes import telling_line
 from fairway.deployment.progress import Change
 from fairway.deployment.resume import find_one_off
 
@@ -141,6 +142,8 @@ def run_one_off(
     begun.one_off = begun.task = None
     succeeded, why = judge_task(task)
     lines = tuple(kept[-_LAST_LINES:])
+    says = "" if succeeded else telling_line(lines)
+    why = f"{why}: {says}" if says else why
     codes = {container.name: container.exit_code for container in task.containers}
     fields = {"task": task.arn, "succeeded": succeeded, "reason": why, "exit_codes": codes}
     listener.change(Change("one_off_stopped", key, f"{key}: {why}", fields, is_problem=not succeeded))

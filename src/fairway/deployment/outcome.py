@@ -126,7 +126,8 @@ def judge(
 
 def _because(record: ServiceDeployment) -> str:
     reason = record.rollback_reason or record.reason
-    return f": {reason}" if reason else ""
+    alarms = f" ({', '.join(record.alarms)})" if record.alarms else ""
+    return f": {reason}{alarms}" if reason else alarms
 
 
 def _rolled_back(record: ServiceDeployment, back_to: BackTo | None) -> Outcome:

@@ -93,6 +93,8 @@ class Services:
         )
         self._stopped: dict[str, str] = {}
         """Service deployments that we asked ECS to roll back, and why."""
+        self._rolls_back_itself: set[str] = set()
+        """Service deployments that ECS did not let us stop: it was rolling them back already, and the merit is its own."""
         self.result = ServicesResult()
 
     # -- revisions ---------------------------------------------------------------------------------------------------
@@ -180,11 +182,11 @@ class Services:
         context = self._context
         try:
             begun = self._begin(item, definition)
-        except DeploymentSuperseded:
+        except (DeploymentSuperseded, DeploymentHeld):
+            # held: ECS goes on with it, and we cannot follow; `--resume` and `watch` can
             raise
         except FairwayError as error:
-            if item.key in context.begun.services and not isinstance(error, DeploymentHeld):
-                del context.begun.services[item.key]
+            context.begun.services.pop(item.key, None)
             if not self.result.followed and not self.result.refused and error.exit_code == 1:
                 # nothing was deployed by this run: AWS's own answer is all that there is to say
                 raise
@@ -228,7 +230,8 @@ class Services:
 
     def _give_up(self, item: Followed) -> bool:
         """End a deployment that cannot succeed, long before ECS's breaker does; True: it has ended, or will."""
-        reason = None if item.picture is None or item.deployment in self._stopped else clear_sign(item.picture)
+        asked = item.deployment in self._stopped or item.deployment in self._rolls_back_itself
+        reason = None if item.picture is None or asked else clear_sign(item.picture)
         if reason is None:
             return False
         key, context = self._key_of(item), self._context
@@ -240,9 +243,11 @@ class Services:
             self._ended(item)
             return True
         context.guard()
-        self._stopped[item.deployment] = reason
         refused = stop_deployment(context.observer, item.deployment)
-        if refused is None:
+        if refused is not None:
+            self._rolls_back_itself.add(item.deployment)
+        else:
+            self._stopped[item.deployment] = reason
             context.tell(
                 "giving_up",
                 item.service,
@@ -256,7 +261,8 @@ class Services:
     def _stop_others(self, going: Sequence[Followed]) -> None:
         """Take back what is still under way beside a service that failed: by ECS's own rollback."""
         for item in going:
-            if item.deployment in self._stopped or self._key_of(item) not in self._before:
+            ends = item.deployment in self._stopped or item.deployment in self._rolls_back_itself
+            if ends or self._key_of(item) not in self._before:
                 continue
             self._context.guard()
             self._stopped[item.deployment] = ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from fairway.aws.calls import calling
+from fairway.aws.session import AwsError, CredentialsError
 from fairway.clock import monotonic
 from fairway.errors import DeploymentHeld, UsageError
 from fairway.project.text import place
@@ -164,19 +165,28 @@ def find_started(
     """The new service deployment of our revision; ECS shows it a moment after the update.
 
     Raises:
-        DeploymentHeld: it does not show up.
+        DeploymentHeld: it does not show up, or cannot be asked for any more. ECS goes on with it in any case.
     """
     limit = monotonic() + _SECONDS_TO_APPEAR
+    hint = f"fairway watch {observer.cluster}/{name}"
+    why = f"but ECS shows no service deployment of {task_definition.rsplit('/', 1)[-1]}"
     while True:
-        fresh = [record for record in observer.service_deployments(name, most=20) if record.arn not in known]
-        of = observer.revision_definitions(record.target_revision.arn for record in fresh)
-        ours = [record for record in fresh if of.get(record.target_revision.arn) == task_definition]
-        if ours:
-            # the oldest: a newer one of the same revision was forced by somebody else
-            return ours[-1]
+        try:
+            found = _look_for(observer, name, task_definition, known)
+        except CredentialsError as error:
+            raise DeploymentHeld(f"{name} was updated, and ECS goes on; {error.message}", hint=hint) from error
+        except AwsError as error:
+            found, why = None, f"and ECS goes on; {error.message}"
+        if found is not None:
+            return found
         if monotonic() > limit:
-            raise DeploymentHeld(
-                f"{name} was updated, but ECS shows no service deployment of {task_definition.rsplit('/', 1)[-1]}",
-                hint=f"fairway watch {observer.cluster}/{name}",
-            )
+            raise DeploymentHeld(f"{name} was updated, {why}", hint=hint)
         pace.wait()
+
+
+def _look_for(observer: Observer, name: str, task_definition: str, known: Collection[str]) -> ServiceDeployment | None:
+    fresh = [record for record in observer.service_deployments(name, most=20) if record.arn not in known]
+    of = observer.revision_definitions(record.target_revision.arn for record in fresh)
+    ours = [record for record in fresh if of.get(record.target_revision.arn) == task_definition]
+    # the oldest: a newer one of the same revision was forced by somebody else
+    return ours[-1] if ours else None
