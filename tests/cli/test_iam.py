@@ -81,6 +81,7 @@ def named(action, p):
         "ecr:DescribeImageScanFindings": lambda: [arn("ecr", f"repository/{p['repositoryName']}")],
         "secretsmanager:DescribeSecret": lambda: [p["SecretId"]],
         "ssm:DescribeParameters": lambda: ["*"],
+        "cloudwatch:DescribeAlarms": lambda: [arn("cloudwatch", f"alarm:{n}") for n in p.get("AlarmNames", ["*"])],
         "cloudwatch:PutMetricAlarm": lambda: [arn("cloudwatch", f"alarm:{p['AlarmName']}")],
         "ecs:DescribeCapacityProviders": lambda: [arn("ecs", f"capacity-provider/{n}") for n in p["capacityProviders"]],
         "ecr:DescribeImages": lambda: [arn("ecr", f"repository/{p['repositoryName']}")],
