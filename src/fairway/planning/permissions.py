@@ -53,6 +53,7 @@ class Permission:
 
 _ELB: Final = "elasticloadbalancing"
 _SCALING: Final = "application-autoscaling"
+_NOT_LOCAL: Final = "left out on a laptop, which has nothing like it"
 _NO_PROVIDER: Final = "the test's project names a launch type"
 _NO_SCALING: Final = "an engine has no Application Auto Scaling"
 PERMISSIONS: Final = (
@@ -88,10 +89,10 @@ PERMISSIONS: Final = (
     Permission("cloudwatch:DescribeAlarms", "alarms that are red already, which ECS would ignore", "all alarms", PLANNING, unseen="the test's project names no alarm of its own"),
     Permission("cloudwatch:GetMetricStatistics", "how much of a quota is used (no resource-level permissions)", "anything", PLANNING, unseen="an engine has no Service Quotas, which are asked first"),
     Permission("servicequotas:GetServiceQuota", "quotas of Fargate", "anything", PLANNING, unseen="an engine has no Service Quotas"),
-    Permission("ecr:BatchGetImage", "the platform of an image", "repositories", PLANNING),
-    Permission("ecr:DescribeImageScanFindings", "what the scan of an image found", "repositories", PLANNING),
-    Permission("ec2:DescribeSubnets", "free addresses (no resource-level permissions)", "anything", PLANNING),
-    Permission("ec2:DescribeSecurityGroups", "security groups are there (no resource-level permissions)", "anything", PLANNING),
+    Permission("ecr:BatchGetImage", "the platform of an image", "repositories", PLANNING, unseen=_NOT_LOCAL),
+    Permission("ecr:DescribeImageScanFindings", "what the scan of an image found", "repositories", PLANNING, unseen=_NOT_LOCAL),
+    Permission("ec2:DescribeSubnets", "free addresses (no resource-level permissions)", "anything", PLANNING, unseen=_NOT_LOCAL),
+    Permission("ec2:DescribeSecurityGroups", "security groups are there (no resource-level permissions)", "anything", PLANNING, unseen=_NOT_LOCAL),
     # -- locks and journals
     Permission("ssm:GetParametersByPath", "who has the lock of a service, and which runs are unfinished", "locks and runs", DEPLOYING),
     Permission("ssm:PutParameter", "taking and renewing locks; what a run is about to do", "locks and runs", DEPLOYING),
