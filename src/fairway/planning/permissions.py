@@ -70,7 +70,7 @@ PERMISSIONS: Final = (
     Permission(f"{_ELB}:DescribeTargetGroups", "health checks (no resource-level permissions)", "anything", ALL),
     Permission(f"{_ELB}:DescribeTargetHealth", "whether targets are healthy (no resource-level permissions)", "anything", WATCHING),
     Permission(f"{_ELB}:DescribeTargetGroupAttributes", "how long draining takes (no resource-level permissions)", "anything", PLANNING),
-    Permission(f"{_ELB}:DescribeLoadBalancers", "where it is reached; that it is active (no resource-level permissions)", "anything", ALL),
+    Permission(f"{_ELB}:DescribeLoadBalancers", "where it is reached; in which subnets (no resource-level permissions)", "anything", ALL, unseen=_NOT_LOCAL),
     Permission(f"{_ELB}:DescribeListeners", "as above", "anything", WATCHING),
     Permission(f"{_ELB}:DescribeRules", "as above, where a rule forwards", "anything", WATCHING),
     Permission(f"{_ELB}:DescribeTags", "as above: the address of a listener", "anything", WATCHING),
@@ -82,7 +82,7 @@ PERMISSIONS: Final = (
     Permission("ecr:DescribeRepositories", "whether the repository of an image that could not be pulled is there", "repositories", WATCHING, unseen="the simulated runtime runs any image"),
     # -- checked before: what may not be read is not checked, and no failure
     Permission("ecs:DescribeCapacityProviders", "the providers of a strategy are there", "capacity providers", PLANNING, unseen=_NO_PROVIDER),
-    Permission("iam:GetRole", "the roles of tasks are there, and trust ECS", "task roles", PLANNING),
+    Permission("iam:GetRole", "the roles of tasks are there, and trust ECS", "task roles", PLANNING, unseen=_NOT_LOCAL),
     Permission("secretsmanager:DescribeSecret", "secrets are there; their values are never read", "secrets", PLANNING),
     Permission("ssm:DescribeParameters", "parameters that secrets name are there", "parameters of secrets", PLANNING, unseen="the test's project takes its secrets from Secrets Manager"),
     Permission("logs:DescribeLogGroups", "log groups are there", "all log groups", PLANNING),
