@@ -88,9 +88,10 @@ def diagnose(picture: Picture, *, address: str, can_go_back: bool = False) -> Di
     now, earlier = split_failures(picture)
     # what the deployment brought in comes first
     now.sort(key=lambda failure: failure.task_definition != target)
-    found = [*_alarms(picture), *_failed(picture, now), *_unwell(picture), *_events(picture, has_failures=bool(now))]
+    alarms = list(_alarms(picture))
+    found = [*alarms, *_failed(picture, now), *_unwell(picture), *_events(picture, has_failures=bool(now))]
     note = ""
-    if earlier and not now and not _ended_well(picture):
+    if earlier and not now and not alarms and not _ended_well(picture):
         found += [replace(cause, title=f"earlier: {cause.title}") for cause in _failed(picture, earlier)]
     elif earlier:
         note = _note(picture, earlier)
