@@ -81,10 +81,10 @@ def test_a_good_release_is_verified_and_found_healthy(fast, observer):
     ("faults", "monitoring", "text"),
     [
         pytest.param("error_rate=0.05", Monitoring(60, 0.001, 5.0), ("requests)", "requests failed"), id="some answers are errors"),
-        pytest.param("latency_ms=300", Monitoring(60, 0.5, 0.2), ("p95 was over its limit (0.2 s)",), id="each answer is slow"),
+        pytest.param("latency_ms=300", Monitoring(60, 0.5, 0.2), ("p95 was over its limit (0.2 s)",), id="each answer is slow", marks=pytest.mark.campaign),
         pytest.param("crash_after=30", Monitoring(60, 0.5, 5.0), ("Essential container in task exited (api: exit code 1)",), id="tasks crash after they served"),
-        pytest.param("unhealthy_after=30", Monitoring(60, 0.5, 5.0), ("Task failed", "is UNHEALTHY"), id="tasks turn unhealthy after they served"),
-        pytest.param("leak_mb_per_second=8", Monitoring(60, 0.5, 5.0), ("OutOfMemory",), id="tasks take ever more memory"),
+        pytest.param("unhealthy_after=30", Monitoring(60, 0.5, 5.0), ("Task failed", "is UNHEALTHY"), id="tasks turn unhealthy after they served", marks=pytest.mark.campaign),
+        pytest.param("leak_mb_per_second=8", Monitoring(60, 0.5, 5.0), ("OutOfMemory",), id="tasks take ever more memory", marks=pytest.mark.campaign),
     ],
 )  # fmt: skip
 def test_a_release_that_misbehaves_after_its_deployment_is_found(fast, observer, faults, monitoring, text):
