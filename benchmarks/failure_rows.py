@@ -148,7 +148,7 @@ FAILURES: Final = (
     ),
     Failure(
         "container-check", "container check fails", "the container's health command asks a path that is not there",
-        _only(Who.BREAKER), 4, edits=(Edit(LOCAL, PROBE, PROBE.replace("/health", "/no-such-path")),), says="/no-such-path` failed",
+        _only(Who.BREAKER), 4, edits=(Edit(LOCAL, PROBE, PROBE.replace("/health", "/no-such-path")),), says="run(?: |<br>)`[^`]*/no-such-path` failed",
     ),
     Failure(
         "balancer-check", "balancer check fails", "/health answers 503 to the load balancer; the container's own check passes",
@@ -177,7 +177,7 @@ FAILURES: Final = (
     ),
     Failure(
         "slow-start", "slow start", "the program opens its port after 300 s, long after the grace period",
-        _only(Who.BREAKER), 4, faults="slow_start=300", says=r"failed \d+ times|nothing answered",
+        _only(Who.BREAKER), 4, faults="slow_start=300", says="starts slower",
     ),
     Failure(
         "leak", "leak", "each task takes 8 MB more a second, up to its limit",

@@ -266,6 +266,10 @@ class HealthCheck:
     unhealthy_threshold: int = 2
 
 
+TAIL_LINES: Final = 12
+"""So many last lines of a log are looked at: as many, or more, may have been written before them."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogTail:
     """The last lines of a container of a task, or why there are none."""

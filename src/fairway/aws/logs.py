@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from fairway.aws.calls import calling, error_code
-from fairway.observed import LogLine, LogTail
+from fairway.observed import TAIL_LINES, LogLine, LogTail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +51,7 @@ def _group(configuration: Any) -> str:
     return str(configuration.get("options", {}).get("awslogs-group", "?"))
 
 
-def tail(aws: Aws, definition: TaskDefinition, task: Task, container: str, *, most: int = 12) -> LogTail:
+def tail(aws: Aws, definition: TaskDefinition, task: Task, container: str, *, most: int = TAIL_LINES) -> LogTail:
     """The last lines of a container of a task, or where they might be."""
     where = log_stream(definition, container, task.id)
     never = f"container {container} never started" if never_started(task, container) else ""

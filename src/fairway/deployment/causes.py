@@ -10,6 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fairway.observed import TAIL_LINES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -271,7 +273,8 @@ def _container_check(case: _Case) -> Likely | None:
             "the log says why, or what the check asks does; "
             "if it is well at first, look at what changes with time (connections, memory, queues)",
         )
-    if "logConfiguration" not in container:
+    # of a longer log the beginning, where it may say that it listens, is not known
+    if "logConfiguration" not in container or len(case.lines) >= TAIL_LINES:
         return Likely("container-health-check", failed, _check_remedy(command))
     lived = case.failure.lived_seconds
     ran = "" if lived is None else f" in the {lived:.0f} s that it ran"
