@@ -17,6 +17,8 @@ LOCAL: Final = "deploy/environments/local.toml"
 UNWATCHED: Final = 'monitor = { minutes = 0, on_inconclusive = "keep" }'
 PROBE: Final = '["CMD", "python", "-I", "-S", "taskmanager/probe.py", "http://localhost:8000/health"]'
 BREAKER: Final = '"deploymentCircuitBreaker": {\n      "enable": true,\n      "rollback": true\n    }'
+NO_CHECK: Final = ("--skip", "check")
+"""What `check` would refuse before anything is changed (exit code 2) is deployed all the same."""
 BROKEN_REVISION: Final = '''"""A column of a table that nobody has made."""
 
 import sqlalchemy as sa
@@ -124,19 +126,19 @@ _NO_SECRET: Final = Edit(API, "secret:taskmanager/jwt-signing-key", "secret:task
 FAILURES: Final = (
     Failure(
         "bad-image", "bad image", "the image's tag does not exist",
-        _only(Who.GIVE_UP, Who.BREAKER), 4, image=f"{IMAGE}:no-such-tag", says="taskmanager-api:no-such-tag does not exist",
+        _only(Who.GIVE_UP, Who.BREAKER), 4, words=NO_CHECK, image=f"{IMAGE}:no-such-tag", says="taskmanager-api:no-such-tag does not exist",
     ),
     Failure(
         "bad-image-no-breaker", "bad image", "the same, in a service without the circuit breaker",
-        _only(Who.GIVE_UP), 4, image=f"{IMAGE}:no-such-tag-either", edits=(_NO_BREAKER,), says="does not exist",
+        _only(Who.GIVE_UP), 4, words=NO_CHECK, image=f"{IMAGE}:no-such-tag-either", edits=(_NO_BREAKER,), says="does not exist",
     ),
     Failure(
         "missing-secret", "missing secret", "a secret that the definition names does not exist",
-        _only(Who.GIVE_UP, Who.BREAKER), 4, edits=(_NO_SECRET,), says="taskmanager/no-such-secret",
+        _only(Who.GIVE_UP, Who.BREAKER), 4, words=NO_CHECK, edits=(_NO_SECRET,), says="taskmanager/no-such-secret",
     ),
     Failure(
         "missing-secret-no-breaker", "missing secret", "the same, in a service without the circuit breaker",
-        _only(Who.GIVE_UP), 4, edits=(_NO_SECRET, _NO_BREAKER), says="taskmanager/no-such-secret",
+        _only(Who.GIVE_UP), 4, words=NO_CHECK, edits=(_NO_SECRET, _NO_BREAKER), says="taskmanager/no-such-secret",
     ),
     Failure(
         "crash-at-start", "crash at start", "the program raises an exception at once",

@@ -77,7 +77,7 @@ def rule(request, project, engine, ecs):
     family = f"{project.cluster}-cleanup"
     project.write("cleanup.task.json", a_definition(family))
     toml = project.root / "fairway.toml"
-    name = family[:64]
+    name = family[:60]
     toml.write_text(
         f'{toml.read_text()}\n[scheduled.cleanup]\ndefinition = "deploy/cleanup.task.json"\n{kind} = "{name}"\n'
     )
