@@ -7,6 +7,8 @@ answer is to drop it for good; here it goes back to the queue, where a newer wor
 from __future__ import annotations
 
 import logging
+from multiprocessing.connection import wait
+from time import monotonic
 from typing import Any, Final
 
 from celery import bootsteps
@@ -17,6 +19,9 @@ from taskmanager import heartbeat
 
 RETURN_SECONDS: Final = 5.0
 """How long an unknown job rests here before it goes back, so that it does not circle through the old workers."""
+
+BEGIN_SECONDS: Final = 2.0
+"""How long a process of the pool may take to say that it has begun the job which was sent to it."""
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +44,31 @@ class PatientConsumer(Consumer):
 
         assert self.timer is not None
         self.timer.call_after(RETURN_SECONDS, put_back)
+
+    def on_close(self) -> None:
+        """At a stop: hear of jobs that have just begun, before Celery forgets those of which it has not heard.
+
+        A job that was sent to a process, and whose "accepted" was not read yet, is dropped by Celery as never begun. It runs all
+        the same, nobody reads its result, and its process waits 30 s for somebody who does: as long as ECS waits before it kills.
+        """
+        pool = getattr(self.pool, "_pool", None)
+        if hasattr(pool, "_fileno_to_outq"):
+            _hear_of_begun_jobs(pool)
+        super().on_close()  # type: ignore[no-untyped-call]
+
+
+def _hear_of_begun_jobs(pool: Any) -> None:
+    """Read what the processes of a pool say, until each job that was sent to one is known to have begun."""
+    handler, processes, deadline = pool._result_handler, pool._fileno_to_outq, monotonic() + BEGIN_SECONDS  # noqa: SLF001
+    gone: set[int] = set()
+
+    def unheard() -> set[int]:
+        sent_to = [job._write_to for job in pool._cache.values() if not job.ready() and not job._accepted]  # noqa: SLF001
+        return {process.outqR_fd for process in sent_to if process is not None} - gone
+
+    while (fds := unheard()) and (left := deadline - monotonic()) > 0:
+        for fd in wait(list(fds), left):
+            handler._flush_outqueue(fd, gone.add, processes, handler.on_state_change)  # noqa: SLF001
 
 
 class Heartbeat(bootsteps.StartStopStep):

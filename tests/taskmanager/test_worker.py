@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -65,6 +66,14 @@ def send(settings, url):
     """Queues jobs, known or not."""
     app = create_celery(settings(celery_broker_url=url), patient=False)
     yield lambda name="taskmanager.write_export", **values: app.send_task(name, kwargs=values)
+    app.close()
+
+
+@pytest.fixture
+def tell(settings, url):
+    """Says something to all workers."""
+    app = create_celery(settings(celery_broker_url=url), patient=False)
+    yield app.control.broadcast
     app.close()
 
 
@@ -173,6 +182,30 @@ def test_at_a_stop_the_running_job_is_finished(work, send, broker, pool):
     done = worker.output().count("export needs no writing")
     assert done >= 1
     assert (broker.llen(QUEUE) + done, broker.hlen(UNACKNOWLEDGED)) == (2, 0)
+
+
+def is_idle(pid):
+    """The process waits for something; it has sent what it had to send."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "S"
+
+
+def test_a_job_that_begins_as_the_stop_comes_is_finished_and_keeps_nobody_waiting(work, send, tell, broker):
+    worker = work(CELERY_WORKER_POOL="prefork")
+    [child] = Path(f"/proc/{worker.popen.pid}/task/{worker.popen.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGSTOP)
+    send(export_id=1)
+    worker.wait_for(lambda: "received" in worker.output() and is_idle(worker.popen.pid))
+    worker.popen.send_signal(signal.SIGTERM)
+    worker.wait_for(lambda: "Warm shutdown" in worker.output())
+    # anything but what the child says ends the wait for it, and the stop begins
+    tell("ping")
+    for _ in range(6):
+        worker.wait_for(lambda: is_idle(worker.popen.pid))
+        time.sleep(0.05)
+    os.kill(int(child), signal.SIGCONT)
+    assert worker.popen.wait(15) == 0
+    done = worker.output().count("export needs no writing")
+    assert (broker.llen(QUEUE) + done, broker.hlen(UNACKNOWLEDGED)) == (1, 0)
 
 
 @pytest.mark.parametrize("pool", POOLS)
