@@ -157,7 +157,15 @@ def test_the_command_line(world: World, simulated: None) -> None:
 def test_large_requests_are_compressed_by_clients(world: World, cloudwatch: Any, namespace: str) -> None:
     at = now(world)
     data = [{"MetricName": f"m{n}", "Values": [float(v) for v in range(20)], "Timestamp": at} for n in range(200)]
+    sent: list[str] = []
+
+    def look(request: Any, **_: Any) -> None:
+        encoding = request.headers.get("Content-Encoding", b"")
+        sent.append(encoding.decode() if isinstance(encoding, bytes) else encoding)
+
+    cloudwatch.meta.events.register("before-send.cloudwatch.PutMetricData", look)
     cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+    assert sent == ["gzip"], "the client has compressed it"
     pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace=namespace)
     until("the metrics are listed", lambda: sum(len(page["Metrics"]) for page in pages) == 200, seconds=1200)
 

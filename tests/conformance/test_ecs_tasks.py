@@ -114,6 +114,10 @@ def test_a_standalone_task_goes_on_when_it_is_unhealthy(world: World, simulated:
         return bool(shown["healthStatus"] == "UNHEALTHY" and shown["lastStatus"] == "RUNNING")
 
     until("it is UNHEALTHY and runs", unhealthy)
+    # a second task lives through a whole life meanwhile: what would end the first had time for it
+    other = world.run(cluster, world.task_definition(world.sim("app", {"exit_after": "60"})))[0]["taskArn"]
+    world.until_status(cluster, other, "STOPPED")
+    assert unhealthy(), "nobody stops it"
 
 
 def test_run_task_is_idempotent_by_its_token(world: World) -> None:
@@ -215,7 +219,9 @@ def test_secrets_and_parameters_that_exist_let_the_task_run(world: World) -> Non
     sources = [arn, f"{arn}:user::", f"{arn}::AWSCURRENT:", name, f"arn:aws:ssm:us-east-1:123456789012:parameter{name}"]
     container = world.container(secrets=[{"name": f"S{n}", "valueFrom": s} for n, s in enumerate(sources)])
     task = world.run(cluster, world.task_definition(container, executionRoleArn=ROLE))[0]["taskArn"]
-    world.until_status(cluster, task, "RUNNING")
+    shown = world.until_status(cluster, task, "RUNNING")
+    assert "stoppedReason" not in shown
+    assert [container["lastStatus"] for container in shown["containers"]] == ["RUNNING"]
 
 
 def test_awslogs_needs_its_group_or_the_right_to_create_it(world: World) -> None:

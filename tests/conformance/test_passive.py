@@ -97,6 +97,8 @@ def test_tasks_do_not_share_addresses_and_do_not_start_without_one(world: World)
     shown = [world.until_status(cluster, task["taskArn"], "RUNNING") for task in tasks]
     addresses = {task["containers"][0]["networkInterfaces"][0]["privateIpv4Address"] for task in shown}
     assert len(addresses) == 11, "16 less the five that AWS keeps"
+    described = world.ec2.describe_subnets(SubnetIds=[subnet["SubnetId"]])["Subnets"][0]
+    assert (subnet["AvailableIpAddressCount"], described["AvailableIpAddressCount"]) == (11, 0)
     last = world.run(cluster, definition, networkConfiguration=network)[0]["taskArn"]
     ended = world.until_status(cluster, last, "STOPPED")
     assert ended["stopCode"] == "TaskFailedToStart"

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from fairway.engine.services import passive_network, passive_state
 from fairway.engine.services.fault import AwsFault, UnsupportedOperation
-from fairway.engine.services.network import default_subnets, is_in_use, replace_subnets, subnets_of
+from fairway.engine.services.network import addresses_in_use, default_subnets, is_in_use, replace_subnets, subnets_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,9 +93,11 @@ class Passive:
         """
         async with self._lock:
             own = subnets_of(self._store, request.region)
+            in_use = addresses_in_use(self._store, request.region)
+            taken = {subnet.id: len(in_use(subnet.id)) for subnet in own} if request.service == "ec2" else {}
             if request.operation == "DeleteSubnet":
                 self._refuse_in_use(request)
-            answer, subnets = await asyncio.to_thread(self._answer, request, own)
+            answer, subnets = await asyncio.to_thread(self._answer, request, own, taken)
             if subnets is not None and set(subnets) != set(own):
                 replace_subnets(self._store, request.region, subnets)
             return answer
@@ -117,7 +119,7 @@ class Passive:
     # -- in a thread -------------------------------------------------------------------------------------------------
 
     def _answer(
-        self, request: PassiveRequest, own: Sequence[Subnet]
+        self, request: PassiveRequest, own: Sequence[Subnet], taken: Mapping[str, int]
     ) -> tuple[PassiveAnswer, tuple[Subnet, ...] | None]:
         from moto.core.utils import get_service_model  # noqa: PLC0415 - only when it is used
 
@@ -126,6 +128,8 @@ class Passive:
         backends = self._open(request.service)
         if request.service not in GLOBAL:
             network = self._regional(backends, request, own)
+            if request.service == "ec2":
+                passive_network.occupy(network, taken)
         answer = _ask_moto(request)
         changed = answer.status < 300 and not request.operation.startswith(_READING)  # noqa: PLR2004 - HTTP
         if changed:

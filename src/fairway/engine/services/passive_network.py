@@ -8,8 +8,9 @@ from fairway.engine.model.vault import Subnet
 from fairway.engine.services.network import SECURITY_GROUP_ID, VPC_CIDR, VPC_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+_RESERVED: Final = 5
 _MADE_BY_VPCS: Final = ("vpcs", "subnets", "route_tables", "network_acls", "groups", "sg_old_style_ids")
 
 
@@ -24,6 +25,16 @@ def adopt(backend: Any, subnets: Sequence[Subnet]) -> None:
     for subnet in subnets:
         if subnet.vpc_id == VPC_ID:
             _put_subnet(backend, subnet)
+
+
+def occupy(backend: Any, taken: Mapping[str, int]) -> None:
+    """Let each subnet tell how many addresses are free beside those of our tasks. `taken`: by id, how many those have.
+
+    AWS keeps five addresses of each subnet: EC2 API Reference, Subnet.
+    """
+    for subnet in backend.describe_subnets():
+        if subnet.cidr_block:
+            subnet._available_ip_addresses = subnet.cidr.num_addresses - _RESERVED - taken.get(subnet.id, 0)  # noqa: SLF001 - moto counts its own network interfaces alone
 
 
 def _create_vpc(backend: Any) -> None:
