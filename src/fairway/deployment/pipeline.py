@@ -197,7 +197,8 @@ class Pipeline:
                     with suppress(ClientError, BotoCoreError):
                         self._journals.end(self._journal.run)
                 raise
-            self._end_journal()
+        # last: who is killed before has left something that can be resumed, also while locks are released
+        self._end_journal()
         return self.result
 
     def _locks(self) -> Locks:
