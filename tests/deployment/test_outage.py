@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.deployment.builders import a_definition, a_record, a_rollout, a_service, an_event
@@ -46,19 +46,21 @@ class Scripted:
     """The status of the service deployment, when the script's steps are services."""
     asked: list[str] = field(default_factory=list)
 
-    def services(self, names):
-        self.asked.append("services")
+    def describe_deployments(self, arns):
+        self.asked.append("deployments")
         step = self.script.pop(0) if len(self.script) > 1 else self.script[0]  # the last one stays
         if isinstance(step, Exception):
             raise step
         self.step = step
+        status = self.record or (step if step != "deleted" else "STOPPED")
+        return {arn: a_record(status, rollback_revision="revision-1") for arn in arns}
+
+    def services(self, names):
+        self.asked.append("services")
+        step = self.step
         return (
             {"api": step if isinstance(step, Service) else a_service(a_rollout(running=3))} if step != "deleted" else {}
         )
-
-    def describe_deployments(self, arns):
-        status = self.record or self.step
-        return {arn: a_record(status, rollback_revision="revision-1") for arn in arns}
 
     def revision_definitions(self, arns):
         return {arn: a_definition(int(arn.rpartition("-")[2])).arn for arn in arns}
@@ -193,14 +195,18 @@ def test_a_time_limit_ends_the_wait(clock):
 
 
 def test_what_ended_is_shown_as_it_stands_after_its_end(clock):
-    """The service was described before the rollback was over, and the record after it."""
+    """The rollback is over between two calls: whichever comes second tells of it, and that is the service."""
     told = [an_event("(service api) rolling back to deployment ecs-svc/1.", 10, 1)]
     before = a_service(a_rollout(1, running=5), a_rollout(2, status="ACTIVE", running=5), events=told)
     done = an_event("(service api) (deployment ecs-svc/1) deployment completed.", 11, 2)
     after = a_service(a_rollout(1, running=5, state="COMPLETED"), events=[done, *told])
     kept, item = Kept(), followed()
-    watcher = a_watcher([before, after], kept, record="ROLLBACK_SUCCESSFUL")
+    watcher = a_watcher([before, after], kept, record="ROLLBACK_IN_PROGRESS")
+    assert watcher.look([item]) == []
+    observer: Any = watcher._observer
+    observer.record = "ROLLBACK_SUCCESSFUL"
     assert watcher.look([item]) == [item]
+    assert observer.asked == ["deployments", "services"] * 2
     assert item.picture is not None
     assert headline(item.picture).endswith(
         "shop-api:2 (v2) failed and was rolled back; shop-api:1 (v2) serves, 5 of 3 tasks run"

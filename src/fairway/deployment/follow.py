@@ -95,20 +95,20 @@ class Watcher:
         return []
 
     def _look(self, going: Sequence[Followed]) -> None:
-        services = self._observer.services([item.service for item in going])
         records = self._observer.describe_deployments([item.deployment for item in going])
-        in_detail = self._pace.details_are_due()
+        due = set(self._pace.due([item.deployment for item in going]))
+        due |= {item.deployment for item in going if has_news(item.picture, records.get(item.deployment))}
+        # after the records: a service is never older than the end of its deployment, and its last events are there
+        asked = [item.service for item in going if item.picture is None or item.deployment in due]
+        services = self._observer.services(asked) if asked else {}
         for item in going:
-            service, record = services.get(item.service), records.get(item.deployment)
+            before, record = item.picture, records.get(item.deployment)
+            service = services.get(item.service) if before is None or item.deployment in due else before.service
             if service is None or record is None or service.status != "ACTIVE":
                 item.outcome = Outcome(Ending.NOT_ROLLED_BACK, f"the service {item.service} was deleted meanwhile")
                 continue
             outcome = self._judge(item, service, record)
-            before, ended = item.picture, outcome is not None
-            if record.is_over:
-                # it was described before its deployment had ended: how it stands now, and its last events, come after that
-                service = self._observer.services([item.service]).get(item.service, service)
-            item.picture = self._draw(item, service, record, in_detail=in_detail or ended or before is None)
+            item.picture = self._draw(item, service, record, in_detail=item.deployment in due)
             for change in changes(before, item.picture):
                 self._listener.change(change)
             self._listener.picture(item.picture)
@@ -155,6 +155,18 @@ class Watcher:
         target = self._observer.revision_definitions([record.target_revision.arn]).get(record.target_revision.arn, "")
         good = last_known_good(self._observer, service, target)
         return BackTo(definition, good is not None and not good.is_verified and good.definition.arn == definition.arn)
+
+
+def has_news(picture: Picture | None, record: ServiceDeployment | None) -> bool:
+    """The service deployment has ended, fails, or is judged by the breaker: all about it is looked at at once. Pure."""
+    if record is None or record.is_over:
+        return True
+    old = None if picture is None else picture.deployment
+    return old is not None and (old.status, old.failures, old.breaker_status) != (
+        record.status,
+        record.failures,
+        record.breaker_status,
+    )
 
 
 def _handed_over(item: Followed, why: str) -> Followed:
