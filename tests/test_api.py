@@ -51,3 +51,13 @@ def test_a_mistake_is_an_error_with_its_remedy(project):
     assert 'did you mean "api"' in str(error.value.hint)
     options = fairway.Options(fairway.choose_steps(only=["migrate"]))
     assert fairway.deploy(loaded, fairway.Choices(tag="v1"), options=options).exit_code == 0
+
+
+def test_after_a_one_way_migration_nothing_goes_back_by_itself(project, ecs):
+    assert fairway.deploy(fairway.load_project(Path(project.root)), fairway.Choices(tag="v1")).exit_code == 0
+    toml = project.root / "fairway.toml"
+    toml.write_text(toml.read_text().replace("before = ", "one_way = true\nbefore = "))
+    project.label("api", exit_after="0", exit_code="1")
+    ended = fairway.deploy(fairway.load_project(Path(project.root)), fairway.Choices(tag="v2"))
+    assert (ended.exit_code, ended.result.held) == (6, ("migrations",))
+    assert ended.report["one_way_migrations"] == ["migrations"]

@@ -12,7 +12,7 @@ Nothing is asked and nothing is printed: a `Listener` hears of each `Change`. Wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fairway.aws.observe import Observer
@@ -21,25 +21,21 @@ from fairway.aws.session import connect
 from fairway.aws.survey import survey
 from fairway.checks.finding import State
 from fairway.clock import monotonic
-from fairway.deployment.check import check
-from fairway.deployment.commit import commit_of
+from fairway.deployment.check import PEAK_HOURS, check
 from fairway.deployment.context import Context
 from fairway.deployment.follow import Watcher
-from fairway.deployment.one_way import one_way_migrations
-from fairway.deployment.pin import pin_images
+from fairway.deployment.pin import settle
 from fairway.deployment.pipeline import Options, Pipeline, Result, begin_journal, check_release
+from fairway.deployment.prepare import prepare
 from fairway.deployment.progress import Silent
 from fairway.deployment.recorder import Recorder
-from fairway.deployment.register import Origin, mark, run_id
-from fairway.deployment.release import make_release, resolve_release
+from fairway.deployment.release import make_release
 from fairway.deployment.report import make_report
-from fairway.deployment.rollback import Unchanged, plan_rollback, rollback_exit_code, start_rollback
+from fairway.deployment.rollback import Unchanged, go_back, overriding_locks, plan_rollback
 from fairway.deployment.steps import Step
 from fairway.errors import UsageError
 from fairway.lint.project import errors_of
-from fairway.observed import BAD, GOOD
 from fairway.planning.plan import plan as make_plan
-from fairway.planning.unchanged import without_unchanged
 from fairway.project.prices import load_prices
 
 if TYPE_CHECKING:
@@ -103,36 +99,26 @@ def deploy(
     selection = options.selection
     aws = connect(project.environment)
     observer, pace = Observer(aws, project.environment.cluster), Pace(is_local=project.environment.is_local)
-    release = pin_images(aws, resolve_release(aws, make_release(project, choices)))
-    living = check_release(observer, release)
-    same: tuple[str, ...] = ()
-    if not force and Step.SERVICES in selection:
-        release, same = without_unchanged(release, survey(observer, [item.name for item in release.services], ()))
+    release = settle(aws, project, make_release(project, choices))
+    prepared = prepare(project, observer, release, selection, force=force, ci=ci)
+    release, origin = prepared.release, prepared.origin
     errors = errors_of(project) if Step.LINT in selection else ()
     if errors:
         raise UsageError(f"lint finds {errors[0].place}: {errors[0].message}", hint=errors[0].remedy)
-    if release.services and Step.CHECK in selection:
-        found = check(project, observer, release, living, urgent=urgent).findings
+    if release.services:
+        codes = None if Step.CHECK in selection else PEAK_HOURS
+        found = check(project, observer, release, prepared.living, urgent=urgent, codes=codes).findings
         failed = [item for item in found if item.state is State.FAILED]
         if failed:
             said = "; ".join(f"{item.subject}: {item.text}" for item in failed)
             raise UsageError(f"{failed[0].code}: {said}", hint=failed[0].remedy)
-    one_way = one_way_migrations(observer, project, release, living) if Step.MIGRATE in selection else ()
-    origin = Origin(
-        run_id(aws.now()),
-        aws.caller_arn(),
-        release.version,
-        commit_of(project.root),
-        ci=ci,
-        one_way=one_way,
-        skipped=tuple(selection.skipped),
-    )
+    options = replace(options, one_way=origin.one_way)
     recorder = Recorder(listener or Silent(), aws)
     context = Context(observer, pace, recorder, origin, timeout_seconds=timeout_seconds)
     began, since = aws.now(), monotonic()
     result = Result()
     if release.services:
-        journal = begin_journal(context, project, release, choices, options, living)
+        journal = begin_journal(context, project, release, choices, options, prepared.living)
         result = Pipeline(context, project, release, journal, options).go()
     where = {
         "name": project.environment.name,
@@ -150,7 +136,7 @@ def deploy(
         seconds=monotonic() - since,
         timeline=recorder.entries,
     )
-    return Deployed(result, report, same)
+    return Deployed(result, report, tuple(prepared.unchanged))
 
 
 def plan(project: Project, choices: Choices) -> Plan:
@@ -162,7 +148,7 @@ def plan(project: Project, choices: Choices) -> Plan:
     """
     aws = connect(project.environment)
     observer = Observer(aws, project.environment.cluster)
-    release: Release = pin_images(aws, resolve_release(aws, make_release(project, choices)))
+    release: Release = settle(aws, project, make_release(project, choices))
     check_release(observer, release)
     families = [str(task.definition["family"]) for task in release.before]
     living = survey(observer, [item.name for item in release.services], families)
@@ -176,13 +162,14 @@ def rollback(
     to: str | None = None,
     further: bool = False,
     over_one_way: bool = False,
+    old_secrets: bool = False,
     timeout_seconds: float | None = None,
     listener: Listener | None = None,
 ) -> WentBack:
     """Take one service (its key in the project) back to its last known good revision, at once.
 
     Raises:
-        UsageError: there is nothing to go back to, or a migration between cannot be undone.
+        UsageError: there is nothing to go back to, a migration between cannot be undone, or pinned secrets are old.
         AwsError: AWS refuses, or cannot be reached.
     """
     if service not in project.services:
@@ -192,18 +179,11 @@ def rollback(
     aws = connect(project.environment)
     observer, pace = Observer(aws, project.environment.cluster), Pace(is_local=project.environment.is_local)
     name = project.services[service].service_name
-    planned = plan_rollback(observer, name, to, further=further, over_one_way=over_one_way)
+    planned = plan_rollback(observer, name, to, further=further, over_one_way=over_one_way, old_secrets=old_secrets)
     if isinstance(planned, Unchanged):
         return WentBack(service, 0, None, planned.reason)
-    if planned.marks_bad:
-        mark(aws, planned.current.arn, BAD, aws.now(), why=f"rolled back by {aws.caller_arn()}")
-    followed = start_rollback(observer, pace, planned)
     watcher = Watcher(observer, pace, listener or Silent(), timeout_seconds=timeout_seconds)
-    while not watcher.look([followed]):
-        watcher.wait()
+    with overriding_locks(observer, [name]):
+        code, followed = go_back(observer, pace, watcher, planned)
     assert followed.outcome is not None
-    landed = observer.services([name]).get(name)
-    code = rollback_exit_code(planned, followed.outcome, "" if landed is None else landed.task_definition)
-    if code == 0:
-        mark(aws, planned.choice.definition.arn, GOOD, aws.now())
     return WentBack(service, code, followed.outcome, followed.outcome.text)

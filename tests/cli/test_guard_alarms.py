@@ -65,3 +65,9 @@ def test_ecs_goes_back_by_an_alarm_that_says_what_monitor_says(balanced, fairway
     assert code == 4, out + err
     assert "alarm" in events(out, "outcome")[0]["reason"]
     assert revision(service_of(ecs, project)["taskDefinition"]) == 1
+    toml = project.root / "fairway.toml"
+    toml.write_text(toml.read_text().replace(MONITOR, MONITOR.replace(" }", ", alarms = false }")))
+    project.label("api")
+    code, out, err = fairway("deploy", "api", "--tag", "v3", "--until", "shifted", "--urgent", "one alarm is red")
+    assert code == 0, out + err
+    assert service_of(ecs, project)["deploymentConfiguration"]["alarms"]["enable"] is False

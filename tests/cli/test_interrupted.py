@@ -125,7 +125,7 @@ def test_a_rollback_that_has_not_begun_changed_no_service(project, fairway, monk
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fairway.deployment.register.mark", interrupt)
+    monkeypatch.setattr("fairway.deployment.rollback.mark", interrupt)
     code, _, err = fairway("rollback", "worker", "--yes")
     assert code == 130
     assert "no service was changed" in err

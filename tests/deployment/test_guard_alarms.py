@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.deployment.builders import a_service
 
 from fairway.aws.balancers import BalancedGroup
-from fairway.deployment.guard_alarms import alarms_of, with_alarms
+from fairway.deployment.guard_alarms import alarms_of, with_alarms, without_own_alarms
 from fairway.project.checks import Monitoring
 
 ONE = BalancedGroup("targetgroup/api/1", "app/shop/9", is_alone=True)
@@ -48,3 +49,23 @@ def test_the_error_rate_is_of_all_target_groups_together():
 def test_a_service_with_alarms(configuration, names, alarms):
     service = with_alarms({"serviceName": "api", "deploymentConfiguration": configuration}, names)
     assert service["deploymentConfiguration"].get("alarms") == alarms
+
+
+OWN = {"alarmNames": ["fairway-prod-api-errors"], "enable": True, "rollback": True}
+
+
+@pytest.mark.parametrize(
+    ("file", "living", "said"),
+    [
+        pytest.param({}, OWN, {**OWN, "enable": False, "rollback": False}, id="ours go when nobody watches any more"),
+        pytest.param({}, {**OWN, "alarmNames": ["teams-own"]}, None, id="the team's own stay"),
+        pytest.param({}, {**OWN, "enable": False}, None, id="they are off already"),
+        pytest.param({}, {}, None, id="there are none"),
+        pytest.param({"alarms": {"alarmNames": ["own"]}}, OWN, {"alarmNames": ["own"]}, id="the file has the word"),
+    ],
+)
+def test_alarms_are_taken_off(file, living, said):
+    service = a_service(deploymentConfiguration={"alarms": living})
+    document = without_own_alarms({"deploymentConfiguration": file}, service)
+    assert document["deploymentConfiguration"].get("alarms") == said
+    assert without_own_alarms({"deploymentConfiguration": file}, None) == {"deploymentConfiguration": file}

@@ -48,9 +48,9 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     from fairway.cli.changed import narrow  # noqa: PLC0415
     from fairway.cli.where import Named, connect_to  # noqa: PLC0415
     from fairway.deployment.check import check  # noqa: PLC0415
-    from fairway.deployment.pin import pin_images  # noqa: PLC0415
+    from fairway.deployment.pin import settle  # noqa: PLC0415
     from fairway.deployment.pipeline import check_release  # noqa: PLC0415
-    from fairway.deployment.release import make_release, resolve_release  # noqa: PLC0415
+    from fairway.deployment.release import make_release  # noqa: PLC0415
     from fairway.project.load import load_project  # noqa: PLC0415
 
     project = load_project(Path.cwd(), arguments.env, is_needed=True)
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     release = make_release(project, choices)
     named = [Named(item.key, item.name) for item in release.services]
     place = connect_to(project.environment, named, project=project)
-    release = pin_images(place.aws, resolve_release(place.aws, release))
+    release = settle(place.aws, project, release)
     try:
         living = check_release(place.observer, release)
     except ServiceNotFound:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fairway.deployment.journal import Journal
     from fairway.deployment.lock import Holding
     from fairway.deployment.pipeline import Options, Pipeline
+    from fairway.deployment.prepare import Prepared
     from fairway.deployment.register import Origin
     from fairway.deployment.release import Choices, OneOff, Release, ScheduledRelease, ServiceRelease
     from fairway.deployment.steps import Selection
@@ -141,8 +142,8 @@ class _Deploying:
     def run(self) -> int:
         from fairway.cli.changed import narrow  # noqa: PLC0415 - only what a verb needs is imported
         from fairway.cli.where import Named, connect_to  # noqa: PLC0415
-        from fairway.deployment.pin import pin_images  # noqa: PLC0415
-        from fairway.deployment.release import make_release, resolve_release  # noqa: PLC0415
+        from fairway.deployment.pin import settle  # noqa: PLC0415
+        from fairway.deployment.release import make_release  # noqa: PLC0415
         from fairway.project.load import load_project  # noqa: PLC0415
 
         self._read_arguments()
@@ -159,7 +160,7 @@ class _Deploying:
         self.keys = tuple(item.key for item in release.services)
         named = [Named(item.key, item.name) for item in release.services]
         self._place = connect_to(self._project.environment, named, project=self._project)
-        return self._deploy(pin_images(self._place.aws, resolve_release(self._place.aws, release)))
+        return self._deploy(settle(self._place.aws, self._project, release))
 
     def _read_arguments(self) -> None:
         from fairway.deployment.steps import choose_steps  # noqa: PLC0415 - only what a verb needs is imported
@@ -195,60 +196,38 @@ class _Deploying:
         living = survey(self._place.observer, [item.name for item in release.services], families)
         check_plan_file(Path(self._arguments.plan), release, living, self._place.environment.name)
 
-    def _without_unchanged(self, release: Release) -> Release:
-        """Without services that serve exactly this: their tasks are not replaced for nothing."""
-        from fairway.aws.survey import survey  # noqa: PLC0415 - only what a verb needs is imported
-        from fairway.deployment.steps import Step  # noqa: PLC0415
-        from fairway.planning.unchanged import without_unchanged  # noqa: PLC0415
+    def _say_unchanged(self, prepared: Prepared, names: Mapping[str, str]) -> None:
+        for key, serving in prepared.unchanged.items():
+            label = "" if serving is None else serving.label()
+            reason = f"nothing differs from {label}, which serves: no deployment (--force begins one)"
+            self._out.text(f"{key}: {reason}")
+            arn = None if serving is None else serving.arn
+            self._out.event("unchanged", service=names[key], task_definition=arn, reason=reason)
 
-        if self._arguments.force or Step.SERVICES not in self._selection:
-            return release
-        living = survey(self._place.observer, [item.name for item in release.services], ())
-        left, same = without_unchanged(release, living)
-        for item in release.services:
-            if item.key in same:
-                serving = living.services[item.name].serving
-                label = "" if serving is None else serving.label()
-                reason = f"nothing differs from {label}, which serves: no deployment (--force begins one)"
-                self._out.text(f"{item.key}: {reason}")
-                arn = None if serving is None else serving.arn
-                self._out.event("unchanged", service=item.name, task_definition=arn, reason=reason)
-        return left
-
-    def _deploy(self, release: Release) -> int:
+    def _deploy(self, whole: Release) -> int:
         from fairway.cli.ci import ci_address  # noqa: PLC0415 - only what a verb needs is imported
         from fairway.cli.confirm import confirm  # noqa: PLC0415
         from fairway.cli.linted import refuse_errors  # noqa: PLC0415
-        from fairway.deployment.commit import commit_of  # noqa: PLC0415
-        from fairway.deployment.one_way import one_way_migrations  # noqa: PLC0415
         from fairway.deployment.pin import pin_images  # noqa: PLC0415
-        from fairway.deployment.pipeline import begin_journal, check_release  # noqa: PLC0415
-        from fairway.deployment.register import Origin, run_id  # noqa: PLC0415
+        from fairway.deployment.pipeline import begin_journal  # noqa: PLC0415
+        from fairway.deployment.prepare import prepare  # noqa: PLC0415
         from fairway.deployment.steps import Step  # noqa: PLC0415
 
         place, out, environment = self._place, self._out, self._place.environment
-        living = check_release(place.observer, release)
-        self._check_plan(release)
-        whole, release = release, self._without_unchanged(release)
+        self._check_plan(whole)
+        prepared = prepare(
+            self._project, place.observer, whole, self._selection, force=self._arguments.force, ci=ci_address()
+        )
+        self._say_unchanged(prepared, {item.key: item.name for item in whole.services})
+        release, living, origin = prepared.release, prepared.living, prepared.origin
         if not release.services:
             out.event("finished", at=place.aws.now(), exit_code=0)
             return 0
         self.keys = tuple(item.key for item in release.services)
-        migrates = Step.MIGRATE in self._selection
-        one_way = one_way_migrations(place.observer, self._project, release, living) if migrates else ()
-        origin = Origin(
-            run_id(place.aws.now()),
-            place.aws.caller_arn(),
-            release.version,
-            commit_of(self._project.root),
-            ci=ci_address(),
-            one_way=one_way,
-            skipped=tuple(self._selection.skipped),
-        )
         if Step.LINT in self._selection:
             refuse_errors(self._project)
         self._given = check_before(self._arguments, out, self._project, place, release, living, self._selection)
-        lines = self._intended(release, living, one_way)
+        lines = self._intended(release, living, origin.one_way)
         if not environment.is_local and not confirm(
             out, lines, f"Deploy to {environment.name} (account {environment.account})?", yes=self._arguments.yes
         ):
@@ -257,7 +236,7 @@ class _Deploying:
         if Step.REGISTER in self._selection and self._build(release):
             release = pin_images(place.aws, release)
         # until the locks are held somebody else may deploy: a plan is held against what lives once more
-        options = replace(self._options(one_way), on_locked=lambda: self._check_plan(whole))
+        options = replace(self._options(origin.one_way), on_locked=lambda: self._check_plan(whole))
         context = self._context(origin)
         journal = begin_journal(context, self._project, release, self._choices, options, living)
         return self._go(context, release, journal, options)
@@ -266,9 +245,9 @@ class _Deploying:
         """Go on with a run, as far as ECS says that it is."""
         from fairway.cli.where import Named, connect_to  # noqa: PLC0415 - only what a verb needs is imported
         from fairway.deployment.journal import Journals, State, check_resumed  # noqa: PLC0415
-        from fairway.deployment.pin import pin_images  # noqa: PLC0415
+        from fairway.deployment.pin import settle  # noqa: PLC0415
         from fairway.deployment.register import Origin  # noqa: PLC0415
-        from fairway.deployment.release import Choices, make_release, resolve_release  # noqa: PLC0415
+        from fairway.deployment.release import Choices, make_release  # noqa: PLC0415
         from fairway.deployment.steps import Selection, Step  # noqa: PLC0415
 
         self._place = connect_to(self._project.environment, (), project=self._project)
@@ -286,7 +265,7 @@ class _Deploying:
         origin = Origin(journal.run, journal.by, release.version, journal.commit, one_way=journal.one_way)
         context = self._context(origin, is_resumed=True)
         self._out.text(f"run {journal.run}, begun {journal.began:%Y-%m-%d %H:%M:%S} by {journal.by}, goes on")
-        release = pin_images(self._place.aws, resolve_release(self._place.aws, release))
+        release = settle(self._place.aws, self._project, release)
         return self._go(context, release, journal, self._options(journal.one_way))
 
     # -- what a run is given -----------------------------------------------------------------------------------------

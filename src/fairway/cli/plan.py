@@ -39,9 +39,9 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     from fairway.aws.survey import survey  # noqa: PLC0415 - only what a verb needs is imported
     from fairway.cli.changed import narrow  # noqa: PLC0415
     from fairway.cli.where import Named, connect_to  # noqa: PLC0415
-    from fairway.deployment.pin import pin_images  # noqa: PLC0415
+    from fairway.deployment.pin import settle  # noqa: PLC0415
     from fairway.deployment.pipeline import check_release  # noqa: PLC0415
-    from fairway.deployment.release import make_release, resolve_release  # noqa: PLC0415
+    from fairway.deployment.release import make_release  # noqa: PLC0415
     from fairway.planning.plan import plan  # noqa: PLC0415
     from fairway.project.load import load_project  # noqa: PLC0415
     from fairway.project.prices import load_prices  # noqa: PLC0415
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     release = make_release(project, choices)
     named = [Named(item.key, item.name) for item in release.services]
     place = connect_to(project.environment, named, project=project)
-    release = pin_images(place.aws, resolve_release(place.aws, release))
+    release = settle(place.aws, project, release)
     check_release(place.observer, release)  # a plan that `deploy` would not begin is no plan
     families = [str(task.definition["family"]) for task in release.before]
     surroundings = survey(place.observer, [item.name for item in release.services], families)

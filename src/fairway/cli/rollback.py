@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from fairway.cli.choices import read_duration
@@ -11,7 +10,6 @@ from fairway.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from fairway.cli.output import Output
     from fairway.cli.where import Named, Place
@@ -41,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--further", action="store_true", help="from what a rollback has brought back, back once more")
     parser.add_argument("--over-one-way", action="store_true", help="even over a migration that cannot be undone")
+    parser.add_argument(
+        "--old-secrets", action="store_true", help="even to pinned versions of secrets that are no longer current"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
@@ -49,6 +50,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     from fairway.cli.interrupted import say_interrupted, terminable  # noqa: PLC0415
     from fairway.cli.progress import telling  # noqa: PLC0415
     from fairway.cli.where import find_place  # noqa: PLC0415
+    from fairway.deployment.rollback import overriding_locks  # noqa: PLC0415
 
     timeout = None if arguments.timeout is None else read_duration(arguments.timeout, "--timeout")
     place = find_place(arguments, arguments.services)
@@ -67,9 +69,10 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         return 0
     title = f"rollback in {place.observer.cluster} ({place.environment.name})"
     begun: list[Named] = []
+    names = [named.name for named, _ in plans]
     with terminable():
         try:
-            with _locked(place, plans), telling(out, place.aws, title=title) as listener:
+            with overriding_locks(place.observer, names), telling(out, place.aws, title=title) as listener:
                 for back in scheduled:
                     # first: what is started from now on is no part of what is left
                     back.place.move(back.current.family, back.target.arn)
@@ -91,26 +94,6 @@ def _scheduled(place: Place, plans: list[tuple[Named, Plan]]) -> list[ScheduledB
     runs = {plan.current.tags[DEPLOYMENT_TAG] for _, plan in plans if DEPLOYMENT_TAG in plan.current.tags}
     found = [plan_scheduled_back(place.observer, spec, runs) for spec in place.project.scheduled.values()]
     return [back for back in found if back is not None]
-
-
-@contextmanager
-def _locked(place: Place, plans: list[tuple[Named, Plan]]) -> Iterator[None]:
-    """Take the locks from whoever has them: the way back waits for nobody, and a deployment that goes on hears of it."""
-    from fairway.aws.session import AwsError  # noqa: PLC0415 - only what a verb needs is imported
-    from fairway.deployment.lock import Locks  # noqa: PLC0415
-    from fairway.deployment.register import run_id  # noqa: PLC0415
-
-    names = [named.name for named, _ in plans]
-    locks = Locks(place.aws, place.observer.cluster, names, f"rollback-{run_id(place.aws.now())}", take_over=True)
-    try:
-        locks.__enter__()
-    except AwsError:
-        # who may update a service and may not use SSM goes back all the same
-        yield
-        return
-    with ExitStack() as stack:
-        stack.push(locks)
-        yield
 
 
 def _left(plans: list[tuple[Named, Plan]], begun: list[Named], environment: str | None) -> list[str]:
@@ -140,6 +123,7 @@ def _plans(place: Place, out: Output, services: list[Named], arguments: argparse
                 arguments.to,
                 further=arguments.further,
                 over_one_way=arguments.over_one_way,
+                old_secrets=arguments.old_secrets,
             )
         except NothingToGoBackTo as error:
             if arguments.services:
@@ -216,22 +200,13 @@ class _Going:
 
     def _back(self, named: Named, plan: Plan) -> int:
         from fairway.cli.failure import explain  # noqa: PLC0415 - only what a verb needs is imported
-        from fairway.deployment.register import mark  # noqa: PLC0415
-        from fairway.deployment.rollback import rollback_exit_code, start_rollback  # noqa: PLC0415
-        from fairway.observed import BAD, GOOD  # noqa: PLC0415
+        from fairway.deployment.rollback import go_back  # noqa: PLC0415
 
         place, out, target = self._place, self._out, plan.choice.definition
-        if plan.marks_bad:
-            # first, so that a rollback which is interrupted is not undone by the next one
-            why = f"rolled back by {place.aws.caller_arn()}"
-            mark(place.aws, plan.current.arn, BAD, place.aws.now(), why=why)
-        self._begun.append(named)
-        followed = start_rollback(place.observer, place.pace, plan)
-        while not self._watcher.look([followed]):
-            self._watcher.wait()
+        code, followed = go_back(
+            place.observer, place.pace, self._watcher, plan, on_begin=lambda: self._begun.append(named)
+        )
         assert followed.outcome is not None
-        service = place.observer.services([named.name]).get(named.name)
-        code = rollback_exit_code(plan, followed.outcome, "" if service is None else service.task_definition)
         out.event(
             "rolled_back",
             service=named.name,
@@ -245,6 +220,5 @@ class _Going:
                 explain(out, place.observer, followed.picture, named.address, self._environment)
             out.text(f"{named.address}: not rolled back: {followed.outcome.text}")
             return code
-        mark(place.aws, target.arn, GOOD, place.aws.now())
         out.text(f"{named.address}: {target.label()} serves again")
         return 0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fairway.aws.balancers import BalancedGroup
     from fairway.aws.session import Aws
     from fairway.deployment.context import Context
+    from fairway.observed import Service
     from fairway.planning.release import ServiceRelease
     from fairway.project.checks import Monitoring
 
@@ -118,13 +119,31 @@ def with_alarms(service: Mapping[str, Any], names: Sequence[str]) -> dict[str, A
     return {**service, "deploymentConfiguration": {**configuration, "alarms": alarms}}
 
 
-def guard(context: Context, item: ServiceRelease, limits: Monitoring | None) -> Mapping[str, Any] | None:
+def without_own_alarms(service: Mapping[str, Any], living: Service | None) -> dict[str, Any]:
+    """The service definition, which takes alarms off a living service that Fairway gave it before. Pure.
+
+    What UpdateService leaves out keeps its value: whoever wants no alarms any more has to say so. Others' alarms stay.
+    """
+    configuration = service.get("deploymentConfiguration", {})
+    now = {} if living is None else living.document.get("deploymentConfiguration", {}).get("alarms", {})
+    names = now.get("alarmNames", ())
+    if "alarms" in configuration or not now.get("enable") or not all(name.startswith(GUARD_PREFIX) for name in names):
+        return dict(service)
+    off = {"alarmNames": list(names), "enable": False, "rollback": False}
+    return {**service, "deploymentConfiguration": {**configuration, "alarms": off}}
+
+
+def guard(
+    context: Context, item: ServiceRelease, limits: Monitoring | None, living: Service | None
+) -> Mapping[str, Any] | None:
     """Make the alarms of a service, and its definition with them; without them where they may not be made.
 
     Only where the service's settings are ours, it is watched, and a load balancer counts its requests.
     """
-    if item.service is None or limits is None or not limits.alarms:
-        return item.service
+    if item.service is None:
+        return None
+    if limits is None or not limits.alarms:
+        return without_own_alarms(item.service, living)
     if "alarms" in item.service.get("deploymentConfiguration", {}):
         return item.service
     arns = [

@@ -6,12 +6,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fairway.aws.images import digest_of
+from fairway.deployment.release import resolve_release
+from fairway.deployment.secret_versions import pin_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fairway.aws.session import Aws
     from fairway.planning.release import Release
+    from fairway.project.model import Project
+
+
+def settle(aws: Aws, project: Project, release: Release) -> Release:
+    """The release exactly as it is deployed: values of the account put in, images and (if the project says so) secrets pinned.
+
+    Raises:
+        UsageError: a parameter or a secret does not exist.
+        AwsError: it may not be asked for, or AWS does not answer.
+    """
+    release = resolve_release(aws, release)
+    return pin_images(aws, pin_secrets(aws, release) if project.pin_secrets else release)
 
 
 def pin_images(aws: Aws, release: Release) -> Release:

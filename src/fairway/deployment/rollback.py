@@ -6,12 +6,17 @@ otherwise the service is updated to that revision, and to the settings that belo
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from fairway.aws.session import AwsError
 from fairway.deployment.follow import Followed
 from fairway.deployment.known_good import Choice, has_source, last_known_good, settings_of
+from fairway.deployment.lock import Locks
 from fairway.deployment.outcome import EXIT_CODES, Ending, Outcome
+from fairway.deployment.register import mark, run_id
+from fairway.deployment.secret_versions import outdated
 from fairway.deployment.update import refuse_others, stop_deployment, update
 from fairway.errors import UsageError
 from fairway.observed import BAD, DEPLOYMENT_TAG, GOOD, ONE_WAY_TAG, ROLLING_BACK, SUCCESSFUL
@@ -22,10 +27,11 @@ from fairway.planning.difference import compare
 from fairway.planning.show import change_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fairway.aws.observe import Observer
     from fairway.aws.pace import Pace
+    from fairway.deployment.follow import Watcher
     from fairway.observed import Service, ServiceDeployment, TaskDefinition
 
 _MOST_BETWEEN: Final = 50
@@ -91,7 +97,13 @@ def difference_lines(current: TaskDefinition, target: TaskDefinition) -> list[st
 
 
 def plan_rollback(
-    observer: Observer, name: str, to: str | None = None, *, further: bool = False, over_one_way: bool = False
+    observer: Observer,
+    name: str,
+    to: str | None = None,
+    *,
+    further: bool = False,
+    over_one_way: bool = False,
+    old_secrets: bool = False,
 ) -> RollbackPlan | Unchanged:
     """What a rollback of a service would change; `to` names a revision (`7`, `family:7`, or its version).
 
@@ -101,7 +113,8 @@ def plan_rollback(
     Raises:
         ServiceNotFound: there is no such service.
         NothingToGoBackTo: no other revision is known to be good.
-        UsageError: no such revision, it is being deployed now, or a migration between cannot be undone.
+        UsageError: no such revision, it is being deployed now, a migration between cannot be undone, or it keeps versions of
+            secrets that are no longer current.
     """
     service = observer.service(name)
     refuse_others(service)
@@ -133,9 +146,20 @@ def plan_rollback(
         )
     if not over_one_way:
         _refuse_one_way(observer, name, current, choice.definition)
+    if not old_secrets:
+        _refuse_old_secrets(observer, name, choice.definition)
     by_stopping = running is not None and has_source(observer, running, choice.definition.arn)
     settings = {} if by_stopping else settings_of(observer, service, choice.definition.arn)
     return RollbackPlan(service, current, choice, running, by_stopping, settings)
+
+
+def _refuse_old_secrets(observer: Observer, name: str, target: TaskDefinition) -> None:
+    found = outdated(observer.aws, target)
+    if found:
+        raise UsageError(
+            f"{name}: {target.label()} keeps versions of secrets that are no longer current: {', '.join(found)}",
+            hint="a password that was revoked since would come back with it; if that is what you want: rollback --old-secrets",
+        )
 
 
 def _left_by_rollback(observer: Observer, name: str, current: TaskDefinition) -> TaskDefinition | None:
@@ -227,6 +251,47 @@ def start_rollback(observer: Observer, pace: Pace, plan: RollbackPlan) -> Follow
     service = observer.service(plan.service.name)
     begun = update(observer, pace, plan.settings, service, target.arn)
     return Followed(plan.service.name, begun.record.arn, target)
+
+
+def go_back(
+    observer: Observer, pace: Pace, watcher: Watcher, plan: RollbackPlan, *, on_begin: Callable[[], None] | None = None
+) -> tuple[int, Followed]:
+    """Go back, and follow it to its end: the exit code, and what was followed. Both revisions get their verdicts.
+
+    `on_begin` is called just before ECS is asked: an interrupt may come before its answer does.
+
+    Raises:
+        AwsError: ECS refuses.
+    """
+    aws, name = observer.aws, plan.service.name
+    if plan.marks_bad:
+        # first, so that a rollback which is interrupted is not undone by the next one
+        mark(aws, plan.current.arn, BAD, aws.now(), why=f"rolled back by {aws.caller_arn()}")
+    if on_begin is not None:
+        on_begin()
+    followed = start_rollback(observer, pace, plan)
+    while not watcher.look([followed]):
+        watcher.wait()
+    assert followed.outcome is not None
+    landed = observer.services([name]).get(name)
+    code = rollback_exit_code(plan, followed.outcome, "" if landed is None else landed.task_definition)
+    if code == 0:
+        mark(aws, plan.choice.definition.arn, GOOD, aws.now())
+    return code, followed
+
+
+@contextmanager
+def overriding_locks(observer: Observer, names: Sequence[str]) -> Iterator[None]:
+    """Take the locks of services from whoever has them: the way back waits for nobody, and a deployment hears of it.
+
+    Who may update a service and may not use SSM goes back all the same.
+    """
+    aws = observer.aws
+    with ExitStack() as stack:
+        with suppress(AwsError):
+            run = f"rollback-{run_id(aws.now())}"
+            stack.enter_context(Locks(aws, observer.cluster, names, run, take_over=True))
+        yield
 
 
 def rollback_exit_code(plan: RollbackPlan, outcome: Outcome, landed: str) -> int:

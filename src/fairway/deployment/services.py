@@ -77,7 +77,8 @@ class Services:
     ) -> None:
         """`before`: by key, the task definition that served before; a service that is missing there is created.
 
-        `watched`: by key, the limits of what is watched.
+        `watched`: by key, the limits of what is watched, None for a service that is not; a key that is missing says nothing
+        about ECS's alarms, and they stay as they are.
 
         `held`: nothing goes back by itself, since a migration of this run cannot be undone.
         """
@@ -215,7 +216,9 @@ class Services:
                 context.begun.services[item.key] = item.key not in self._before
                 return Started(item.name, record, created=item.key not in self._before)
         context.guard()
-        document = guard(context, item, self._watched.get(item.key))
+        document = item.service
+        if item.key in self._watched:
+            document = guard(context, item, self._watched[item.key], living)
         if living is None:
             assert document is not None
             context.begun.services[item.key] = True

@@ -67,6 +67,20 @@ def fault_switches(head: Mapping[str, Any], path: Path) -> str | None:
     )
 
 
+def read_pin_secrets(head: Mapping[str, Any], path: Path) -> bool:
+    """`pin_secrets`: true or false (the default).
+
+    Raises:
+        UsageError: it is neither.
+    """
+    value = head.get("pin_secrets", False)
+    if isinstance(value, bool):
+        return value
+    raise UsageError(
+        f"{place(path, 'project', 'pin_secrets')}: pin_secrets is {value!r}", hint="write pin_secrets = true or false"
+    )
+
+
 def read_webhook(head: Mapping[str, Any], values: Mapping[str, str], path: Path) -> str | None:
     """`${NAME}` that is not set here: nobody is told, as on a laptop."""
     value = head.get("webhook")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fairway.errors import UsageError
 from fairway.project.before import ENVIRONMENT_KEYS, PROJECT_KEYS, read_before
 from fairway.project.definition import check_service, check_task_definition, read_json
-from fairway.project.head import fault_switches, read_retention, read_webhook
+from fairway.project.head import fault_switches, read_pin_secrets, read_retention, read_webhook
 from fairway.project.manage import chosen_manage
 from fairway.project.model import (
     LOCAL,
@@ -41,6 +41,7 @@ _PROJECT_KEYS: Final = {"name", "default_environment", "cluster", "balancer", "o
     "manage",
     "prices",
     "fault_switches",
+    "pin_secrets",
     "log_retention_days",
 }
 _SERVICE_KEYS: Final = {"definition", "service", "scaling", "image", "after", "paths", "manage", *CHECK_KEYS}
@@ -140,6 +141,7 @@ def load_project(
         reports=head.get("reports"),
         webhook=read_webhook(head, values, path),
         fault_switches=fault_switches(head, path),
+        pin_secrets=read_pin_secrets(head, path),
         prices_path=path.parent / str(head["prices"]) if "prices" in head else None,
         before=read_before((document, path), (overlay, overlay_path), chosen, _environments(path)),
         log_retention_days=read_retention(head, path),

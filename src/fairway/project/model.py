@@ -148,6 +148,8 @@ class Project:
     """Who is told how a deployment ended, in Slack's format. A secret: whoever knows it can write there."""
     fault_switches: str | None = None
     """The variable by which the workload is told to misbehave in a rehearsal; None: it cannot be told."""
+    pin_secrets: bool = False
+    """Revisions keep the versions of secrets that were current when they were registered."""
     log_retention_days: int | None = None
     """Of every log group that a definition names; None: it stays as it is."""
     prices_path: Path | None = None
