@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -19,7 +20,12 @@ from tests.ports import free_port
 
 from fairway.cli.main import main
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell ignores it for what it starts in the background, and so would every process that a test starts and interrupts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 SPEED = 25
+NUMBERS = itertools.count(1)
 SUBNETS = ["subnet-0fa1000000000000a", "subnet-0fa1000000000000b"]
 GROUP = "sg-0fa10000000000000"
 
@@ -154,7 +160,8 @@ run = "deploy/migrations.run.json"
 @pytest.fixture
 def project(engine, tmp_path, monkeypatch, request):
     """A project whose local environment is the engine, with a cluster that only this test has."""
-    cluster = "".join(c for c in request.node.name if c.isalnum() or c in "-_")[:60] + f"-{os.getpid()}"
+    # two tests of two files may have one name, and one engine
+    cluster = "".join(c for c in request.node.name if c.isalnum() or c in "-_")[:60] + f"-{os.getpid()}-{next(NUMBERS)}"
     (tmp_path / "deploy" / "environments").mkdir(parents=True)
     (tmp_path / "fairway.toml").write_text(TOML)
     (tmp_path / "deploy" / "environments" / "local.toml").write_text(

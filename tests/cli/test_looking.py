@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 from email.utils import parsedate_to_datetime
 
 import boto3
@@ -121,8 +122,9 @@ def test_a_container_that_never_started_is_not_said_to_have_written_nothing(logg
     assert "wrote nothing" not in out + err
 
 
-def a_load_balancer(engine, name):
+def a_load_balancer(engine):
     """(target group, listener) of a new load balancer."""
+    name = f"lb-{secrets.token_hex(6)}"
     elbv2 = client(engine, "elbv2")
     balancer = elbv2.create_load_balancer(Name=name, Subnets=SUBNETS, SecurityGroups=[GROUP])["LoadBalancers"][0]
     group = elbv2.create_target_group(
@@ -158,15 +160,16 @@ def behind(project, target_group):
 
 
 def test_status_shows_address_targets_and_values_of_the_account(project, fairway, engine):
-    group, listener = a_load_balancer(engine, "shop")
+    group, listener = a_load_balancer(engine)
     tags = client(engine, "elbv2").describe_tags(ResourceArns=[listener])["TagDescriptions"][0]["Tags"]
     [address] = [tag["Value"] for tag in tags if tag["Key"] == "fairway:address"]
-    behind(project, "ssm:/shop/target-group-arn")
+    name = f"/{project.cluster}/target-group-arn"
+    behind(project, f"ssm:{name}")
     code, _, err = fairway("deploy", "api", "--tag", "v1")
     assert code == 2
     assert "deploy/api.service.json:" in err
-    assert "loadBalancers.0.targetGroupArn is ssm:/shop/target-group-arn, but there is no parameter" in err
-    client(engine, "ssm").put_parameter(Name="/shop/target-group-arn", Value=group, Type="String")
+    assert f"loadBalancers.0.targetGroupArn is ssm:{name}, but there is no parameter" in err
+    client(engine, "ssm").put_parameter(Name=name, Value=group, Type="String")
     code, out, err = fairway("deploy", "api", "--tag", "v1", "--json")
     assert code == 0, err
     assert any(json.loads(line).get("state") == "healthy" for line in out.splitlines()), "targets are told"
@@ -181,7 +184,7 @@ def test_status_shows_address_targets_and_values_of_the_account(project, fairway
 
 
 def test_a_release_that_never_gets_healthy_behind_the_load_balancer(project, fairway, engine):
-    group, _ = a_load_balancer(engine, "sick")
+    group, _ = a_load_balancer(engine)
     behind(project, group)
     assert fairway("deploy", "api", "--tag", "v1")[0] == 0
     project.label("api", health="unhealthy")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from tests.cli.test_check import asked_for, report_of
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +112,9 @@ def test_a_campaign_of_killed_tools(project, fairway, ecs, engine, number):
 
 def test_a_resumed_run_is_the_same_run(project, fairway, ecs, engine):
     assert fairway("deploy", "--tag", "v1")[0] == 0
-    code, out = run_tool(project, 10, "before", "deploy", "--tag", "v2")
+    asked_for(project, '[checklist]\nreviewed = "Code reviewed"\n')
+    said = ("--confirm", "reviewed=by ann", "--urgent", "customers cannot pay")
+    code, out = run_tool(project, 10, "before", "deploy", "--tag", "v2", *said)
     assert code == -signal.SIGKILL, out
     code, _, err = fairway("deploy", "--resume", "--tag", "v3")
     assert code == 2
@@ -119,8 +122,14 @@ def test_a_resumed_run_is_the_same_run(project, fairway, ecs, engine):
     code, _, err = fairway("deploy", "--resume", "nothing-like-it")
     assert code == 2
     assert "is not unfinished" in err
-    assert fairway("deploy", "--resume")[0] == 0
+    code, out, _ = fairway("deploy", "--resume", "--json")
+    assert code == 0
     check_ended_right(project, ecs, engine)
+    report, _ = report_of(out)
+    assert [(item["name"], item["how"], item["text"]) for item in report["confirmed"]] == [
+        ("reviewed", "--confirm", "by ann")
+    ]
+    assert report["urgent"] == "customers cannot pay", "said before the first process was killed"
 
 
 def test_a_new_deployment_ends_what_was_left_of_an_older_one(project, fairway, engine):

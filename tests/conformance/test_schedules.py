@@ -40,9 +40,9 @@ def target(world: World, cluster: str, definition: str, **more: Any) -> dict[str
 
 
 def started(world: World, cluster: str, by: str) -> list[dict[str, Any]]:
-    """The tasks, living and stopped, oldest first."""
+    """The tasks, living and stopped, oldest first; one that stops between the two questions is in both answers."""
     found = world.tasks(cluster, startedBy=by) + world.tasks(cluster, startedBy=by, desiredStatus="STOPPED")
-    return sorted(found, key=lambda task: task["createdAt"])
+    return sorted({task["taskArn"]: task for task in found}.values(), key=lambda task: task["createdAt"])
 
 
 def schedule(world: World, name: str, expression: str, target: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -95,6 +95,8 @@ def test_overlays_merge_containers_and_variables_by_name(folder):
         pytest.param(("local", 'region = "us-east-1"', ""), "region is missing", 'add region = "…"', id="no region"),
         pytest.param(("toml", 'name = "shop"', "name = shop"), "fairway.toml:3:8: not TOML: Invalid value", "quotes", id="broken TOML"),
         pytest.param(("local", '"us-east-1"', '"us-east-1'), "local.toml:2:20: not TOML: Illegal character", "quotes", id="broken TOML of an environment"),
+        pytest.param(("toml", 'name = "shop"', 'name = "shop"\non_failure = "keap"'), "fairway.toml:4: on_failure is 'keap'", 'did you mean "keep"?', id="no such choice"),
+        pytest.param(("local", "[variables]", "[tasks.migrations]\n[variables]"), "local.toml:4: unknown key tasks.migrations", None, id="a task of an environment alone"),
         pytest.param(("toml", '"local"', '"production"'), 'only "local" may be the default', "--env NAME", id="default environment"),
     ],
 )  # fmt: skip

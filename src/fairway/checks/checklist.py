@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from fairway.checks.finding import State
 from fairway.checks.registry import CHECKS
@@ -13,7 +14,6 @@ from fairway.project.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from fairway.checks.finding import Finding
     from fairway.project.before import Item
@@ -53,6 +53,12 @@ class Confirmed:
             "at": self.at.isoformat(timespec="seconds"),
             "text": self.text,
         }
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """From what `document` gave."""
+        how, at = How(document["how"]), datetime.fromisoformat(document["at"])
+        return cls(document["name"], document["title"], how, document["by"], at, document["text"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,12 +238,17 @@ class _Deploying:
         # until the locks are held somebody else may deploy: a plan is held against what lives once more
         options = replace(self._options(origin.one_way), on_locked=lambda: self._check_plan(whole))
         context = self._context(origin)
-        journal = begin_journal(context, self._project, release, self._choices, options, living)
+        journal = replace(
+            begin_journal(context, self._project, release, self._choices, options, living),
+            urgent=self._given.urgent,
+            confirmed=tuple(item.document() for item in self._given.confirmed),
+        )
         return self._go(context, release, journal, options)
 
     def _resume(self) -> int:
         """Go on with a run, as far as ECS says that it is."""
-        from fairway.cli.where import Named, connect_to  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.checks.checklist import Confirmed  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.cli.where import Named, connect_to  # noqa: PLC0415
         from fairway.deployment.journal import Journals, State, check_resumed  # noqa: PLC0415
         from fairway.deployment.pin import settle  # noqa: PLC0415
         from fairway.deployment.register import Origin  # noqa: PLC0415
@@ -258,6 +263,7 @@ class _Deploying:
         self.keys = tuple(item.key for item in release.services)
         named = [Named(item.key, item.name) for item in release.services]
         self._place = connect_to(self._project.environment, named, project=self._project)
+        self._given = Given(tuple(map(Confirmed.read, journal.confirmed)), journal.urgent)
         steps = frozenset(Step(name) for name in journal.steps)
         if journal.state is State.WATCHING:
             steps -= {Step.MIGRATE, Step.REGISTER, Step.SERVICES}

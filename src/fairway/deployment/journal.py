@@ -64,6 +64,10 @@ class Journal:
     """By key of a scheduled task: the ARN of the task definition that was started before."""
     one_way: tuple[str, ...] = ()
     """Migrations of this run that cannot be undone."""
+    urgent: str | None = None
+    """Why peak hours, or alarms that were red, were no reason to wait."""
+    confirmed: tuple[Mapping[str, Any], ...] = ()
+    """Points of the checklist and who said so, as a report has them."""
     state: State = State.GOING
     since: datetime | None = None
     """The time from which on the services are watched."""
@@ -91,6 +95,8 @@ def write(journal: Journal) -> str:
         "before": dict(journal.before),
         "scheduled_before": dict(journal.scheduled_before),
         "one_way": list(journal.one_way),
+        "urgent": journal.urgent,
+        "confirmed": list(journal.confirmed),
         "state": str(journal.state),
         "since": None if journal.since is None else journal.since.isoformat(),
     }
@@ -117,6 +123,8 @@ def read(text: str) -> Journal | None:
             before=dict(document.get("before", {})),
             scheduled_before=dict(document.get("scheduled_before", {})),
             one_way=tuple(document.get("one_way", ())),
+            urgent=document.get("urgent"),
+            confirmed=tuple(map(dict, document.get("confirmed", ()))),
             state=State(document.get("state", State.GOING)),
             since=None if since is None else datetime.fromisoformat(since),
         )

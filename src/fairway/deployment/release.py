@@ -16,6 +16,7 @@ from fairway.deployment.shapes import (
 from fairway.deployment.update import refuse_other_controllers
 from fairway.errors import UsageError
 from fairway.planning.release import OneOff, Release, ScheduledRelease, ServiceRelease
+from fairway.project.head import KEEP
 from fairway.project.manage import SERVICE
 from fairway.project.overlay import has_tag
 from fairway.project.render import render_definition
@@ -94,7 +95,7 @@ def make_release(project: Project, choices: Choices) -> Release:
         if images_alone
         else tuple(_one_off(project, task, _tag_beside(task.key, task.before, choices, keys)) for task in tasks),
         scheduled=() if images_alone else _scheduled(project, choices, keys),
-        roll_back_all=project.on_failure != "keep",
+        roll_back_all=project.on_failure != KEEP,
         version=_version({item.key: item.version for item in services}),
         images=frozenset(images.values()),
         left_out=tuple(task.key for task in tasks) if images_alone else (),

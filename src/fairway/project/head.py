@@ -6,12 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.errors import UsageError
-from fairway.project.text import place
+from fairway.project.text import did_you_mean, place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+ROLLBACK_ALL, KEEP = "rollback-all", "keep"
+ON_FAILURE: Final = (ROLLBACK_ALL, KEEP)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VARIABLE: Final = re.compile(r"\$\{(?P<name>\w+)\}")
 RETENTIONS: Final = (
@@ -53,6 +55,20 @@ def read_retention(head: Mapping[str, Any], path: Path) -> int | None:
     raise UsageError(
         f"{place(path, 'project', 'log_retention_days')}: log_retention_days is {days!r}",
         hint=f"CloudWatch Logs takes {', '.join(map(str, RETENTIONS))}",
+    )
+
+
+def read_on_failure(head: Mapping[str, Any], path: Path) -> str:
+    """`on_failure`: what becomes of the finished services of a release of which a later one fails.
+
+    Raises:
+        UsageError: no such choice.
+    """
+    choice = head.get("on_failure", ROLLBACK_ALL)
+    if choice in ON_FAILURE:
+        return str(choice)
+    raise UsageError(
+        f"{place(path, 'project', 'on_failure')}: on_failure is {choice!r}", hint=did_you_mean(str(choice), ON_FAILURE)
     )
 
 

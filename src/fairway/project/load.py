@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fairway.errors import UsageError
 from fairway.project.before import ENVIRONMENT_KEYS, PROJECT_KEYS, read_before
 from fairway.project.definition import check_service, check_task_definition, read_json
-from fairway.project.head import fault_switches, read_pin_secrets, read_retention, read_webhook
+from fairway.project.head import fault_switches, read_on_failure, read_pin_secrets, read_retention, read_webhook
 from fairway.project.manage import chosen_manage
 from fairway.project.model import (
     LOCAL,
@@ -123,7 +123,8 @@ def load_project(
     services = {key: loader.service(key, table) for key, table in _tables(document, "services", path).items()}
     tasks = {key: loader.task(key, table) for key, table in _tables(document, "tasks", path).items()}
     scheduled = {key: loader.scheduled(key, table) for key, table in _tables(document, "scheduled", path).items()}
-    _check_keys(_table(overlay, "services", overlay_path), set(services), overlay_path, "services")
+    for kind, known in (("services", services), ("tasks", tasks), ("scheduled", scheduled)):
+        _check_keys(_table(overlay, kind, overlay_path), set(known), overlay_path, kind)
     _check_references(services, tasks, path)
     for spec in scheduled.values():
         _check_names(spec.after, services, path, "scheduled", spec.key, "after")
@@ -137,7 +138,7 @@ def load_project(
         scheduled=scheduled,
         cluster_definition=loader.optional(head.get("cluster"), "cluster"),
         balancer_definition=loader.optional(head.get("balancer"), "balancer") if made.is_local else None,
-        on_failure=str(head.get("on_failure", "rollback-all")),
+        on_failure=read_on_failure(head, path),
         reports=head.get("reports"),
         webhook=read_webhook(head, values, path),
         fault_switches=fault_switches(head, path),
@@ -314,7 +315,10 @@ class _Loader:
 
     def _overrides(self, kind: str, key: str) -> Mapping[str, Any]:
         path = self._overlay_path
-        table = _table(_table(_table(self._overlay, kind, path), key, path), "overrides", path)
+        over = _table(_table(self._overlay, kind, path), key, path)
+        if kind != "services":
+            _check_keys(over, {"overrides"}, path, kind, key)
+        table = _table(over, "overrides", path)
         _check_keys(table, _OVERRIDES, self._overlay_path, kind, key, "overrides")
         return table
 
