@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from fairway.project import before, load, peak_hours, tables
+from fairway.project import before, entries, load, peak_hours, tables
 from fairway.project.read_checks import CHECK_KEYS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "fairway-toml.md"
 KEYS = {
     "project": load._PROJECT_KEYS | before.PROJECT_KEYS,
-    "services": load._SERVICE_KEYS | CHECK_KEYS,
-    "tasks": load._TASK_KEYS,
-    "scheduled": load._SCHEDULED_KEYS,
-    "environment": load._ENVIRONMENT_KEYS | load._OVERRIDES,
-    "image": load._IMAGE_KEYS,
+    "services": entries._SERVICE_KEYS | CHECK_KEYS,
+    "tasks": entries._TASK_KEYS,
+    "scheduled": entries._SCHEDULED_KEYS,
+    "environment": load._ENVIRONMENT_KEYS | entries._OVERRIDES,
+    "image": entries._IMAGE_KEYS,
     "lint": tables._IGNORE_KEYS,
     "peak hours": peak_hours._KEYS,
 }

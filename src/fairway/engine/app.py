@@ -28,6 +28,7 @@ from fairway.engine.loops.ecs_events import ecs_events
 from fairway.engine.loops.events import EventsController
 from fairway.engine.loops.housekeeping import Housekeeping
 from fairway.engine.loops.kernel import Kernel
+from fairway.engine.loops.learning import learn
 from fairway.engine.loops.metadata import describe as describe_metadata
 from fairway.engine.loops.metering import Metering
 from fairway.engine.loops.metric_keeping import keep
@@ -38,7 +39,6 @@ from fairway.engine.loops.services import ServicesController
 from fairway.engine.loops.store_keeping import StoreKeeping
 from fairway.engine.loops.targets import TargetsController
 from fairway.engine.loops.tasks import TasksController
-from fairway.engine.model.facts import ProbeResult, TargetIdle
 from fairway.engine.model.task import ContainerPhase, TaskStatus
 from fairway.engine.runtime.protocol import ContainerRef
 from fairway.engine.runtime.simulated import SimulatedRuntime
@@ -231,13 +231,7 @@ class Engine:
     # -- facts -----------------------------------------------------------------------------------------------------
 
     def _learn(self, facts: Sequence[Fact]) -> None:
-        with self.store.transaction() as tx:
-            for fact in facts:
-                match fact:
-                    case ProbeResult() | TargetIdle():
-                        self._targets.learn(tx, fact)
-                    case _:
-                        self._tasks.learn(tx, fact)
+        learn(self.store, facts, self._tasks, self._targets)
 
     def _run_task(self, region: str, request: dict[str, Any], caller_arn: str) -> dict[str, Any]:
         """RunTask as EventBridge calls it."""

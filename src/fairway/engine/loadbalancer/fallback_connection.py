@@ -27,7 +27,10 @@ from fairway.engine.loadbalancer.protocol import FixedResponse, Forward, Redirec
 from fairway.engine.loadbalancer.routing import Asked, choose, location, trace
 
 if TYPE_CHECKING:
-    from fairway.engine.loadbalancer.fallback import FallbackDataPlane, ListenerState, PoolState
+    from collections.abc import Mapping
+
+    from fairway.engine.loadbalancer.fallback_state import ListenerState, PoolState
+    from fairway.ids import RandomIds
 
 _MOST_REQUEST_HEAD: Final = 64 * 1024
 _BODILESS: Final = frozenset({204, 304})
@@ -39,12 +42,14 @@ class ClientConnection:
 
     def __init__(
         self,
-        plane: FallbackDataPlane,
+        pools: Mapping[str, PoolState],
+        ids: RandomIds,
         listener: ListenerState,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        self._plane = plane
+        self._pools = pools
+        self._ids = ids
         self._listener = listener
         self._reader = reader
         self._writer = writer
@@ -101,7 +106,7 @@ class ClientConnection:
         match action:
             case Forward():
                 key = self._listener.choose_pool(action)
-                pool = None if key is None else self._plane.pool(key)
+                pool = None if key is None else self._pools.get(key)
                 if pool is None:
                     await self._own(503)
                 else:
@@ -142,7 +147,7 @@ class ClientConnection:
         told = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "x-amzn-trace-id"}
         sent = [(n, v) for n, values in asked.headers.items() if n not in HOP_BY_HOP | told for v in values]
         peer = self._writer.get_extra_info("peername")[0]
-        ids = self._plane.ids
+        ids = self._ids
         fresh = f"1-{int(wall_now().timestamp()):08x}-{ids.hexadecimal(24)}"
         given = ";".join(asked.headers.get("x-amzn-trace-id", ()))
         sent += [

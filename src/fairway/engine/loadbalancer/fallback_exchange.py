@@ -6,15 +6,14 @@ The request goes up while the answer may already come down; the idle time-out be
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import h11
 
 from fairway.clock import monotonic
 
 if TYPE_CHECKING:
-    from fairway.engine.loadbalancer.fallback import PoolState
-    from fairway.engine.loadbalancer.fallback_connection import ClientConnection
+    from fairway.engine.loadbalancer.fallback_state import PoolState
     from fairway.engine.loadbalancer.protocol import Endpoint
 
 CONNECT_SECONDS: Final = 10.0
@@ -42,10 +41,36 @@ class BrokenOff(Exception):
     """The answer ended in the middle: the client can only be told by closing."""
 
 
+class Client(Protocol):
+    """Whoever waits for the answer."""
+
+    @property
+    def idle_timeout_seconds(self) -> float: ...
+
+    @property
+    def is_last(self) -> bool:
+        """The connection is closed after this answer."""
+
+    def began(self, status: int) -> None:
+        """A target's answer begins."""
+
+    async def send(self, event: Any) -> None:
+        """A part of the answer."""
+
+    async def next_body_event(self) -> Any:
+        """Data or EndOfMessage of the request that is under way."""
+
+    async def wait_for_end(self) -> None:
+        """Returns when the client closes its connection."""
+
+    async def tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes) -> None:
+        """Bytes both ways, until one side closes."""
+
+
 class Exchange:
     """One request to one target, and its answer."""
 
-    def __init__(self, client: ClientConnection, pool: PoolState, endpoint: Endpoint) -> None:
+    def __init__(self, client: Client, pool: PoolState, endpoint: Endpoint) -> None:
         self._client = client
         self._pool = pool
         self._endpoint = endpoint
@@ -178,7 +203,7 @@ class Exchange:
             self._deadline.reschedule(asyncio.get_running_loop().time() + self._client.idle_timeout_seconds)
 
 
-async def _to_client(client: ClientConnection, event: Any) -> None:
+async def _to_client(client: Client, event: Any) -> None:
     """Send to the client; its loss is not taken for the target's."""
     try:
         await client.send(event)

@@ -18,11 +18,11 @@ from fairway.engine.control.task_health import verdict
 from fairway.engine.control.task_lifecycle import resume
 from fairway.engine.loops.containers import Containers
 from fairway.engine.loops.kernel import Kernel
+from fairway.engine.loops.learning import learn
 from fairway.engine.loops.probing import Probing
 from fairway.engine.loops.services import ServicesController
 from fairway.engine.loops.targets import TargetsController
 from fairway.engine.loops.tasks import TasksController
-from fairway.engine.model.facts import ProbeResult, TargetIdle
 from fairway.engine.model.task import ContainerPhase, TaskStatus
 from fairway.engine.runtime.protocol import ContainerRef
 from fairway.engine.runtime.simulated import SimulatedRuntime
@@ -173,13 +173,7 @@ class World:
         return {task.id for task in self.store.all(TASKS) if task.task_definition_arn in bad}
 
     def _learn(self, facts: Sequence[Fact]) -> None:
-        with self.store.transaction() as tx:
-            for fact in facts:
-                match fact:
-                    case ProbeResult() | TargetIdle():
-                        self._targets.learn(tx, fact)
-                    case _:
-                        self._tasks.learn(tx, fact)
+        learn(self.store, facts, self._tasks, self._targets)
 
     def _fail(self, what: str, error: Exception) -> None:
         raise Broken(f"{what}: {error!r}") from error

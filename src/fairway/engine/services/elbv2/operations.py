@@ -5,6 +5,7 @@ from __future__ import annotations
 from fairway.engine.services.elbv2 import (  # noqa: F401 - each module registers its operations
     listeners,
     load_balancers,
+    rules,
     tags,
     target_groups,
 )

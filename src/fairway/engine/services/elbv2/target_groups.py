@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fairway.engine.control.target_health import DEFAULT_DELAY_SECONDS, drain, new_target
 from fairway.engine.model.elb import HealthCheck, TargetGroup, TargetState, target_row_key
+from fairway.engine.services.elbv2.actions import balancers_of
 from fairway.engine.services.elbv2.configuration import used_target_groups
 from fairway.engine.services.elbv2.faults import (
     DuplicateTargetGroupName,
@@ -19,7 +20,6 @@ from fairway.engine.services.elbv2.faults import (
     ValidationError,
     unsupported,
 )
-from fairway.engine.services.elbv2.listeners import balancers_of
 from fairway.engine.services.elbv2.table import OPERATIONS, page, read_attributes, read_tags, show_attributes
 from fairway.engine.services.network import VPC_ID
 from fairway.engine.store.schema import TARGET_GROUPS, TARGETS
