@@ -44,6 +44,7 @@ class Who(StrEnum):
     """Who noticed a failure."""
 
     LINT = "lint, before anything changed"
+    CHECK = "check, before anything changed"
     MIGRATION = "the migration's exit code"
     GIVE_UP = "early give-up"
     BREAKER = "ECS's circuit breaker"
@@ -129,12 +130,20 @@ FAILURES: Final = (
         _only(Who.GIVE_UP, Who.BREAKER), 4, words=NO_CHECK, image=f"{IMAGE}:no-such-tag", says="taskmanager-api:no-such-tag does not exist",
     ),
     Failure(
+        "bad-image-check", "bad image", "the same, with the step `check`",
+        _only(Who.CHECK), 2, image=f"{IMAGE}:no-such-tag", says="no-such-tag",
+    ),
+    Failure(
         "bad-image-no-breaker", "bad image", "the same, in a service without the circuit breaker",
         _only(Who.GIVE_UP), 4, words=NO_CHECK, image=f"{IMAGE}:no-such-tag-either", edits=(_NO_BREAKER,), says="does not exist",
     ),
     Failure(
         "missing-secret", "missing secret", "a secret that the definition names does not exist",
         _only(Who.GIVE_UP, Who.BREAKER), 4, words=NO_CHECK, edits=(_NO_SECRET,), says="taskmanager/no-such-secret",
+    ),
+    Failure(
+        "missing-secret-check", "missing secret", "the same, with the step `check`",
+        _only(Who.CHECK), 2, edits=(_NO_SECRET,), says="taskmanager/no-such-secret",
     ),
     Failure(
         "missing-secret-no-breaker", "missing secret", "the same, in a service without the circuit breaker",
@@ -265,6 +274,8 @@ def noticed(event: Mapping[str, Any]) -> Who | None:
             return Who.VERIFY
         case "monitor_verdict" if event["health"] == "unhealthy":
             return Who.MONITOR
+        case "check" if event["state"] == "failed":
+            return Who.CHECK
         case "error":
             return Who.LINT if event["exit_code"] == 2 else Who.TOOL
         case _:
@@ -300,6 +311,9 @@ def what_was_said(events: Sequence[Mapping[str, Any]], who: Who) -> tuple[str, s
     if who is Who.MIGRATION:
         stopped = by_kind["one_off_stopped"]
         return f"{stopped['service']} failed", stopped["reason"]
+    if who is Who.CHECK:
+        failed = next(e for e in events if e["event"] == "check" and e["state"] == "failed")
+        return f"{failed['subject']}: {failed['text']}", failed["remedy"]
     if "error" in by_kind:
         return by_kind["error"]["message"], by_kind["error"]["hint"]
     if who is Who.TOOL or who is Who.NOBODY:

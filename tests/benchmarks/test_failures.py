@@ -78,6 +78,8 @@ def test_what_a_failure_changes_stands_in_the_project_once(failure):
         pytest.param({"event": "verify_verdict", "health": "unhealthy"}, Who.VERIFY, id="verified and unhealthy"),
         pytest.param({"event": "monitor_verdict", "health": "unhealthy"}, Who.MONITOR, id="watched and unhealthy"),
         pytest.param({"event": "monitor_verdict", "health": "healthy"}, None, id="watched and healthy"),
+        pytest.param({"event": "check", "state": "failed"}, Who.CHECK, id="a check fails"),
+        pytest.param({"event": "check", "state": "warning"}, None, id="a check warns"),
         pytest.param({"event": "error", "exit_code": 2}, Who.LINT, id="refused before anything changed"),
         pytest.param({"event": "error", "exit_code": 6}, Who.TOOL, id="an error of AWS"),
     ],

@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from fairway.clock import sleep
+from fairway.engine import stores as stores_module
 from fairway.engine.directory import DataDirectory
 from fairway.engine.loops.store_keeping import StoreKeeping
 from fairway.engine.stores import Stores
@@ -50,6 +51,28 @@ def test_valkey_asks_for_its_password(stores):
     running = stores.valkey(RandomIds())
     with redis.Redis(port=running.port) as client, pytest.raises(redis.AuthenticationError):
         client.ping()
+
+
+def test_a_port_that_somebody_takes_meanwhile_is_left_to_them(stores, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken, chosen = other.getsockname()[1], iter([other.getsockname()[1]])
+        free = stores_module._free_port
+        monkeypatch.setattr(stores_module, "_free_port", lambda *start: next(chosen, None) or free())
+        running = stores.valkey(RandomIds())
+    assert running.port != taken
+    with redis.Redis.from_url(running.url) as client:
+        assert client.ping()
+
+
+@pytest.mark.parametrize("then", ["started again", "stopped"])
+def test_one_of_which_nothing_is_written_down_is_ended(stores, then):
+    first = stores.valkey(RandomIds())
+    stores._note.unlink()
+    if then == "stopped":
+        stores.stop()
+    else:
+        assert stores.valkey(RandomIds()).pid != first.pid
+    assert not stores_module._is_valkey(first.pid)
 
 
 def test_a_killed_valkey_is_started_again(stores):

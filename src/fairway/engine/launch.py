@@ -10,6 +10,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +23,7 @@ from fairway.errors import FairwayError, UsageError
 from fairway.ids import RandomIds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 30.0
@@ -150,27 +152,29 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
         stores.valkey(RandomIds())
     descriptor = os.open(directory.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     begun_at = os.fstat(descriptor).st_size
+    process = None
     try:
-        process = subprocess.Popen(
-            launch.command(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=descriptor,
-            start_new_session=True,
-            cwd="/",
-            env=_without_aws() | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
-        )
-    finally:
-        os.close(descriptor)
-    assert process.stdout is not None
-    try:
+        with _uninterrupted():
+            process = subprocess.Popen(
+                launch.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=descriptor,
+                start_new_session=True,
+                cwd="/",
+                env=_without_aws() | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
+            )
+        assert process.stdout is not None
         with process.stdout as lines:
             ready = lines.readline().strip() == b"ready"
     except BaseException:
         # interrupted: nobody would know of it; what it may have adopted lives on
-        process.kill()
-        process.wait()
+        if process is not None:
+            with process:
+                process.kill()
         raise
+    finally:
+        os.close(descriptor)
     health = ask(launch.port) if ready else None
     if health is None:
         process.kill()
@@ -185,6 +189,26 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
         raise EngineFailed(f"the engine ended at once: {why}", hint=hint)
     process.returncode = 0  # it outlives us on purpose: nobody waits for it
     return health
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until the end: in the middle of `Popen` a process would live of which nobody knows."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _frame: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for caught in came:
+            signal.raise_signal(caught)
 
 
 def _without_aws() -> dict[str, str]:

@@ -35,12 +35,18 @@ _NOBODY: Final = 65534
 _START_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.02
+_TAKEN: Final = b"Failed listening on port"
+"""Valkey's words, in its log."""
 
 
 class StoreFailed(FairwayError):
     """A laptop's store does not start."""
 
     code = "stores"
+
+
+class _PortTaken(StoreFailed):
+    """Another program was faster: the port was free when it was chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,9 @@ class Stores:
         """
         with self._alone():
             known = self._read()
-            if known is not None and self._runs(known):
+            if known is not None and _is_valkey(known.pid):
                 return known
+            self._end_stray()
             is_free = known is not None and _is_free(known.port)
             if known is not None and same_port and not is_free:
                 raise StoreFailed(
@@ -95,30 +102,55 @@ class Stores:
                 )
             port = known.port if known is not None and is_free else _free_port()
             password = known.password if known is not None else ids.hexadecimal(40)
-            started = Valkey(port, password, self._start(port, password))
+            while True:
+                try:
+                    started = Valkey(port, password, self._start(port, password))
+                    break
+                except _PortTaken:
+                    # two engines that start together may choose the same one
+                    if same_port:
+                        raise
+                    port = _free_port(port + 1)
             self._write(started)
             return started
 
     def is_down(self) -> bool:
         """It was started once, and does not run."""
         known = self._read()
-        return known is not None and not self._runs(known)
+        return known is not None and not _is_valkey(known.pid)
 
     def stop(self) -> None:
         """End the Valkey server, after it has written its data."""
         known = self._read()
-        if known is None or not self._runs(known):
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(known.pid, signal.SIGTERM)
-        deadline = monotonic() + _STOP_SECONDS
-        while self._runs(known):
-            if monotonic() > deadline:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(known.pid, signal.SIGKILL)
-            sleep(_POLL_SECONDS)
+        if known is not None and _is_valkey(known.pid):
+            self._end(known.pid)
+        else:
+            self._end_stray()
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _end_stray(self) -> None:
+        """A server of this folder of which nothing is written down: whoever started it was killed before."""
+        if not self._folder.exists():
+            return
+        folder = enterable(self._folder) / "valkey"
+        try:
+            pid = int((folder / "valkey.pid").read_text())
+            is_ours = Path(f"/proc/{pid}/cwd").readlink() == folder.resolve()
+        except (OSError, ValueError):
+            return
+        if is_ours and _is_valkey(pid):
+            self._end(pid)
+
+    def _end(self, pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        deadline = monotonic() + _STOP_SECONDS
+        while _is_valkey(pid):
+            if monotonic() > deadline:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            sleep(_POLL_SECONDS)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -135,10 +167,12 @@ class Stores:
         binary, folder = self._binary(), self._make_folder("valkey")
         settings, pid_file = folder / "valkey.conf", folder / "valkey.pid"
         pid_file.unlink(missing_ok=True)
+        said = folder / "valkey.log"
+        said_before = said.stat().st_size if said.exists() else 0
         settings.touch(mode=0o600)
         settings.write_text(
             f"bind {HOST}\nport {port}\nprotected-mode yes\nrequirepass {password}\ndir {folder}\n"
-            f"appendonly yes\nappendfsync everysec\nsave 300 1\nlogfile {folder / 'valkey.log'}\n"
+            f"appendonly yes\nappendfsync everysec\nsave 300 1\nlogfile {said}\n"
             f"daemonize yes\npidfile {pid_file}\n"
         )
         as_root = os.geteuid() == 0
@@ -157,10 +191,11 @@ class Stores:
         )
         deadline = monotonic() + _START_SECONDS
         while not _answers(port, password):
+            if _TAKEN in _read_from(said, said_before):
+                raise _PortTaken(f"port {port} is taken by another program", hint=f"see {said}")
             if began.returncode != 0 or monotonic() > deadline:
                 raise StoreFailed(
-                    f"Valkey did not start on {HOST}:{port}",
-                    hint=f"see {folder / 'valkey.log'}, and try `fairway doctor`",
+                    f"Valkey did not start on {HOST}:{port}", hint=f"see {said}, and try `fairway doctor`"
                 )
             sleep(_POLL_SECONDS)
         return int(pid_file.read_text())
@@ -193,15 +228,6 @@ class Stores:
             folder.chmod(0o755 if name == "bin" else 0o700)
         return folder
 
-    def _runs(self, known: Valkey) -> bool:
-        """The process is ours, and alive: its command line names our settings."""
-        try:
-            state = Path(f"/proc/{known.pid}/stat").read_text().rpartition(") ")[2][:1]
-            words = Path(f"/proc/{known.pid}/cmdline").read_bytes()
-        except OSError:
-            return False
-        return state != "Z" and b"valkey-server" in words
-
     def _read(self) -> Valkey | None:
         try:
             return Valkey(**json.loads(self._note.read_text()))
@@ -230,6 +256,24 @@ def _answers(port: int, password: str) -> bool:
     return said == b"+OK\r\n+PONG\r\n"
 
 
+def _is_valkey(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1]
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return state != "Z" and b"valkey-server" in words
+
+
+def _read_from(path: Path, position: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(position)
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
 def _is_free(port: int) -> bool:
     with contextlib.closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -240,8 +284,8 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
-    for port in range(FIRST_PORT, FIRST_PORT + _PORTS):
+def _free_port(start: int = FIRST_PORT) -> int:
+    for port in range(start, FIRST_PORT + _PORTS):
         if _is_free(port):
             return port
     raise StoreFailed(f"no port from {FIRST_PORT} to {FIRST_PORT + _PORTS - 1} is free for Valkey")
