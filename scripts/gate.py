@@ -45,7 +45,7 @@ def main(words: list[str]) -> int:
             return code
     code = pytest("fast tests", ["-m", FAST, "-n", "2", *words])
     if mode == "all" and code in {0, NO_TESTS}:
-        code = pytest("slow tests", ["-m", SLOW, "-n", "2", "--dist", "loadgroup", *words])
+        code = pytest("slow tests", ["-m", SLOW, "-n", "3", "--dist", "loadfile", *words])
     say(f"{mode}: {monotonic() - began:.0f} s")
     return code
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.end_to_end.engine_process import Balancer, EngineProcess, TargetProcess
-from tests.end_to_end.stack import start
+from tests.end_to_end.stack import a_stack
 
 
 @pytest.fixture
@@ -38,12 +38,11 @@ def make_target():
 
 @pytest.fixture(scope="session")
 def stack():
-    """One stack for all tests; each leaves it steady. pytest's own folders are closed to the users that tasks run as."""
-    folder = Path(tempfile.mkdtemp(prefix="fairway-"))
-    folder.chmod(0o755)
-    running = start(folder / "data")
-    yield running
-    running.run("down", "--purge", "--yes")
-    assert not running.data.exists()
-    assert not running.processes("")
-    shutil.rmtree(folder)
+    """One stack for all tests; each leaves it steady."""
+    yield from a_stack()
+
+
+@pytest.fixture(scope="session")
+def fast_stack():
+    """Twenty engine seconds each second, so that a minute of waiting or of metrics passes in three."""
+    yield from a_stack("--speed", "20")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,11 +42,11 @@ class Stack:
             "NO_COLOR": "1",
         }
 
-    def begin(self, *words):
+    def begin(self, *words, project=ROOT):
         """A command that runs beside the test."""
         return subprocess.Popen(
             [sys.executable, "-m", "fairway.cli.main", *words],
-            cwd=ROOT,
+            cwd=project,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -52,9 +54,9 @@ class Stack:
             text=True,
         )
 
-    def run(self, *words, code=0):
+    def run(self, *words, code=0, project=ROOT):
         """A command, and all that it said; fails if it ends with another exit code."""
-        process = self.begin(*words)
+        process = self.begin(*words, project=project)
         said, _ = process.communicate(timeout=300)
         assert process.returncode == code, f"fairway {' '.join(words)} ended with {process.returncode}:\n{said}"
         return said
@@ -100,6 +102,20 @@ class Stack:
         return found
 
 
+def edited(folder, changes):
+    """A copy of the project whose local environment is another in some places: old -> new."""
+    for name in ("deploy", "docker", "src/taskmanager"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "fairway.toml", folder)
+    environment = folder / "deploy" / "environments" / "local.toml"
+    text = environment.read_text()
+    for old, new in changes.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    environment.write_text(text)
+    return folder
+
+
 def until(condition, seconds=60.0, what="a condition"):
     """Wait until it holds; what it gave."""
     deadline = monotonic() + seconds
@@ -118,3 +134,15 @@ def start(data, *words):
     events = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     stack.address = next(event["address"] for event in events if event["event"] == "up")
     return stack
+
+
+def a_stack(*words):
+    """A stack that is up, and gone at the end; pytest's own folders are closed to the users that tasks run as."""
+    folder = Path(tempfile.mkdtemp(prefix="fairway-"))
+    folder.chmod(0o755)
+    running = start(folder / "data", *words)
+    yield running
+    running.run("down", "--purge", "--yes")
+    assert not running.data.exists()
+    assert not running.processes("")
+    shutil.rmtree(folder)

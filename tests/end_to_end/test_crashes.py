@@ -9,7 +9,7 @@ import pytest
 from tests.end_to_end.stack import until
 from tests.end_to_end.test_deployments import deploy, get, healthy_targets, is_steady, versions
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def begun(stack):

@@ -10,11 +10,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.end_to_end.stack import CLUSTER, until
+from tests.end_to_end.stack import CLUSTER, edited, until
 
 from fairway.clock import sleep
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def get(stack, path="/version"):
@@ -42,8 +42,8 @@ def versions(stack, requests=40):
     return Counter(get(stack)["version"] for _ in range(requests))
 
 
-def deploy(stack, tag, *words, code=0):
-    return stack.run("deploy", "api", "--tag", tag, *words, code=code)
+def deploy(stack, tag, *words, **options):
+    return stack.run("deploy", "api", "--tag", tag, *words, **options)
 
 
 def is_steady(stack, count=5):
@@ -92,10 +92,14 @@ def test_a_broken_deployment_is_rolled_back_and_says_why_and_loses_no_request(st
     assert "RuntimeError: crash_at_start" in why
 
 
-def test_a_version_that_never_gets_healthy_is_rolled_back(stack):
+def test_a_version_that_never_gets_healthy_is_rolled_back(stack, tmp_path):
     deploy(stack, "good-3")
+    grace = "[services.api.overrides.service]\n"
+    hasty = edited(
+        tmp_path, {"startPeriod = 30 ": "startPeriod = 2 ", grace: f"{grace}healthCheckGracePeriodSeconds = 5\n"}
+    )
     with stack.traffic() as traffic:
-        said = deploy(stack, "sick", "--set", "api:TASKMANAGER_FAULTS=unhealthy_after=0", code=4)
+        said = deploy(stack, "sick", "--set", "api:TASKMANAGER_FAULTS=unhealthy_after=0", code=4, project=hasty)
     traffic.assert_none_failed()
     assert versions(stack) == {"good-3": 40}
     assert "health check" in said
@@ -127,8 +131,9 @@ def healthy_targets(stack):
     return sum(target["TargetHealth"]["State"] == "healthy" for target in found)
 
 
-def test_a_task_that_ignores_sigterm_is_killed_and_the_deployment_succeeds(stack):
-    deploy(stack, "stubborn", "--set", "api:TASKMANAGER_FAULTS=ignore_sigterm")
+def test_a_task_that_ignores_sigterm_is_killed_and_the_deployment_succeeds(stack, tmp_path):
+    impatient = edited(tmp_path, {"memory = 256    # it needs": "stopTimeout = 4\nmemory = 256    # it needs"})
+    deploy(stack, "stubborn", "--set", "api:TASKMANAGER_FAULTS=ignore_sigterm", project=impatient)
     with stack.traffic() as traffic:
         deploy(stack, "good-4")
     traffic.assert_none_failed()
@@ -137,7 +142,7 @@ def test_a_task_that_ignores_sigterm_is_killed_and_the_deployment_succeeds(stack
 
 
 def test_a_task_that_leaks_is_killed_for_its_memory_and_replaced(stack):
-    deploy(stack, "leaking", "--set", "api:TASKMANAGER_FAULTS=leak_mb_per_second=60")
+    deploy(stack, "leaking", "--until", "shifted", "--set", "api:TASKMANAGER_FAULTS=leak_mb_per_second=60")
 
     def killed():
         return [

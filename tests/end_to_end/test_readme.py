@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from tests.end_to_end.stack import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 EXIT_CODES = {"--set api:TASKMANAGER_FAULTS=crash_at_start": 4}
 """Commands that are meant to fail, by what stands in them."""

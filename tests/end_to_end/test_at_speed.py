@@ -6,13 +6,9 @@ seconds, so the watch is given an hour, and ends with its verdict.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
-
 import pytest
 from tests.deployment.after import Kept
-from tests.end_to_end.stack import CLUSTER, ROOT, start
+from tests.end_to_end.stack import CLUSTER, ROOT
 
 from fairway.aws.observe import Observer
 from fairway.aws.pace import Pace
@@ -25,29 +21,19 @@ from fairway.project.checks import Monitoring
 from fairway.project.load import load_project
 from fairway.project.model import Environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("fast-stack")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 NAME = "taskmanager-api"
 
 
-@pytest.fixture(scope="module")
-def fast():
-    folder = Path(tempfile.mkdtemp(prefix="fairway-"))
-    folder.chmod(0o755)
-    running = start(folder / "data", "--speed", "20")
-    yield running
-    running.run("down", "--purge", "--yes")
-    shutil.rmtree(folder)
-
-
 @pytest.fixture
-def observer(fast):
-    environment = Environment("local", CLUSTER, "us-east-1", endpoint_url=f"http://127.0.0.1:{fast.port}")
+def observer(fast_stack):
+    environment = Environment("local", CLUSTER, "us-east-1", endpoint_url=f"http://127.0.0.1:{fast_stack.port}")
     return Observer(connect(environment), CLUSTER)
 
 
-def deployed(fast, observer, tag, monitoring, *words):
+def deployed(fast_stack, observer, tag, monitoring, *words):
     """The service after a deployment that ECS calls SUCCESSFUL."""
-    fast.run("deploy", "api", "--tag", tag, "--until", "shifted", *words)
+    fast_stack.run("deploy", "api", "--tag", tag, "--until", "shifted", *words)
     (record,) = observer.service_deployments(NAME, most=1)
     assert record.status == "SUCCESSFUL"
     whole = observer.describe_deployments([record.arn])[record.arn]
@@ -65,9 +51,9 @@ def look(observer, subject, tag):
     return verified, monitor(observer, pace, kept, [subject], deadline=monotonic() + 200)["api"]
 
 
-def test_a_good_release_is_verified_and_found_healthy(fast, observer):
-    with fast.traffic():
-        subject = deployed(fast, observer, "after-1", Monitoring(8, 0.001, 0.5))
+def test_a_good_release_is_verified_and_found_healthy(fast_stack, observer):
+    with fast_stack.traffic():
+        subject = deployed(fast_stack, observer, "after-1", Monitoring(8, 0.001, 0.5))
         verified, watched = look(observer, subject, "after-1")
     assert verified.health is Health.HEALTHY, verified.text
     assert verified.text.endswith("3 of 3 checks passed")
@@ -87,10 +73,10 @@ def test_a_good_release_is_verified_and_found_healthy(fast, observer):
         pytest.param("leak_mb_per_second=8", Monitoring(60, 0.5, 5.0), ("OutOfMemory",), id="tasks take ever more memory", marks=pytest.mark.campaign),
     ],
 )  # fmt: skip
-def test_a_release_that_misbehaves_after_its_deployment_is_found(fast, observer, faults, monitoring, text):
+def test_a_release_that_misbehaves_after_its_deployment_is_found(fast_stack, observer, faults, monitoring, text):
     tag = faults.partition("=")[0].replace("_", "-")
-    with fast.traffic():
-        subject = deployed(fast, observer, tag, monitoring, "--set", f"api:TASKMANAGER_FAULTS={faults}")
+    with fast_stack.traffic():
+        subject = deployed(fast_stack, observer, tag, monitoring, "--set", f"api:TASKMANAGER_FAULTS={faults}")
         verified, watched = look(observer, subject, tag)
     found = watched or verified
     assert found.health is Health.UNHEALTHY, f"{verified.text}\n{found.text}"
