@@ -25,6 +25,7 @@ YAML = Path("ecspresso.yml")
         pytest.param('"{{ must_env `TAG` | json_escape }}"', '"${TAG}"', id="an escape is not needed"),
         pytest.param('"{{ json_escape (must_env `TAG`) }}"', '"${TAG}"', id="nor as a function"),
         pytest.param('"{{ ssm `/shop/group` }}"', '"ssm:/shop/group"', id="a parameter"),
+        pytest.param('"{{ cfn_output `network` `Vpc` }}"', '"cfn:network/Vpc"', id="an output of a stack"),
         pytest.param('"x{{ ssm `/shop/group` }}"', '"x${SSM_SHOP_GROUP}"', id="a parameter within a text"),
         pytest.param('"{{ ssm `/shop/groups` 1 }}"', '"${SSM_SHOP_GROUPS_1}"', id="an item of a parameter"),
         pytest.param(
@@ -40,11 +41,11 @@ def test_a_template(text, expected):
 
 
 def test_what_a_template_leaves():
-    text = '["{{ must_env `A` }}", "{{ env `B` `C` `x` }}", "{{ cfn_output `stack` `Role` }}", {{ env `N` `3` }}]'
+    text = '["{{ must_env `A` }}", "{{ env `B` `C` `x` }}", "{{ cfn_export `Role` }}", {{ env `N` `3` }}]'
     made = convert_templates(text, JSON)
     assert made.names == {"A", "B"}
     assert made.defaults == {"B": "x"}
-    assert made.by_hand == {"CFN_OUTPUT_STACK_ROLE": "cfn_output `stack` `Role`"}
+    assert made.by_hand == {"CFN_EXPORT_ROLE": "cfn_export `Role`"}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from fairway.planning.canonical import NOT_REGISTERED, own_tags, shown_members, 
 from fairway.planning.defaults import TASK_DEFINITION, service_defaults
 from fairway.planning.pruned import pruned, without_host_ports
 from fairway.project.overlay import has_tag
+from fairway.project.references import is_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +28,6 @@ _ECR: Final = re.compile(r"\d{12}\.dkr\.ecr\..*")
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NO_KEY: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _MOVING: Final = frozenset({"latest"})
-_VALUE_OF_ACCOUNT: Final = "ssm:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +142,9 @@ def names_in(documents: Sequence[Any]) -> frozenset[str]:
 def _refuse_texts(key: str, documents: Sequence[Any]) -> None:
     for document in documents:
         for text in _texts(document):
-            if has_tag(text) or text.startswith(_VALUE_OF_ACCOUNT):
+            if has_tag(text) or is_reference(text):
                 raise UsageError(
-                    f"{key}: a value of it holds {TAG if has_tag(text) else _VALUE_OF_ACCOUNT}, which a project's file means otherwise",
+                    f"{key}: a value of it holds {TAG if has_tag(text) else text.partition(':')[0] + ':'}, which a project's file means otherwise",
                     hint="write the files by hand, or change that value first",
                 )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from fairway.errors import UsageError
 from fairway.planning.plain_secrets import variable_name
+from fairway.project.references import CFN, SSM
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,7 @@ _CONTROL: Final = frozenset({"if", "else", "end", "range", "with", "define", "te
 _ESCAPES: Final = frozenset({"json_escape"})
 _ENVIRONMENT: Final = frozenset({"env", "must_env"})
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_STACK_AND_OUTPUT: Final = 2
 _MOST_ARGUMENTS: Final = 2
 
 
@@ -86,7 +88,9 @@ def _word(body: str, made: Converted, place: str, *, is_whole: bool) -> str:
             made.defaults[name] = arguments[-1]
         return f"${{{name}}}"
     if function == "ssm" and len(arguments) == 1 and is_whole:
-        return f"ssm:{arguments[0]}"
+        return f"{SSM}{arguments[0]}"
+    if function == "cfn_output" and len(arguments) == _STACK_AND_OUTPUT and is_whole:
+        return f"{CFN}{arguments[0]}/{arguments[1]}"
     name = variable_name(" ".join((function, *arguments)))
     made.by_hand[name] = " ".join(body.split())
     return f"${{{name}}}"

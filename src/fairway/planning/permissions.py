@@ -78,6 +78,8 @@ PERMISSIONS: Final = (
     Permission("cloudwatch:GetMetricData", "errors and response times after a deployment (no resource-level permissions)", "anything", DEPLOYING),
     # -- what is deployed
     Permission("ssm:GetParameters", "values that live in the account (`ssm:NAME`)", "values", PLANNING),
+    Permission("cloudformation:DescribeStacks", "outputs of stacks (`cfn:STACK/OUTPUT`)", "stacks", PLANNING, unseen="an engine has no CloudFormation"),
+    Permission("s3:GetObject", "states of Terraform (`tfstate:s3://…`)", "states", PLANNING, unseen="an engine has no S3"),
     Permission("ecr:DescribeImages", "the image is there, and its digest", "repositories", PLANNING),
     Permission("ecr:DescribeRepositories", "whether the repository of an image that could not be pulled is there", "repositories", WATCHING, unseen="the simulated runtime runs any image"),
     # -- checked before: what may not be read is not checked, and no failure

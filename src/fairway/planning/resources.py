@@ -9,6 +9,7 @@ from fairway.arn import ACCOUNT, Arn, is_arn
 from fairway.observed import GUARD_PREFIX
 from fairway.project.manage import SERVICE
 from fairway.project.model import ServiceSpec, TaskSpec
+from fairway.project.references import CFN, SSM, TFSTATE, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _ECR: Final = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[\w-]+)\.amazonaws\.com(?:\.cn)?/(?P<repository>[^:@]+).*"
 )
-_VALUE: Final = "ssm:"
+_S3: Final = "s3://"
 _TASK_ROLES: Final = ("executionRoleArn", "taskRoleArn")
 _SERVICE_ROLES: Final = frozenset({"role", "roleArn"})
 _SECRET_PARTS: Final = 7
@@ -46,6 +47,7 @@ def resources(project: Project, scheduled_roles: Sequence[str] = ()) -> dict[str
         *project.tasks.values(),
         *project.scheduled.values(),
     ]
+    documents = list(_documents(every))
     locks = [*services, *(f"task.{key}" for key in project.tasks)]
     definitions = names.definitions(spec.family for spec in every)
     by_rule = [spec.rule for spec in project.scheduled.values() if spec.rule]
@@ -88,7 +90,18 @@ def resources(project: Project, scheduled_roles: Sequence[str] = ()) -> dict[str
         "scaled": ["*"] if is_scaled else [],
         "scalable targets": [names.arn("application-autoscaling", "scalable-target/*")] if is_scaled else [],
         "repositories": {arn for spec in every for arn in names.repositories(spec.definition)},
-        "values": {names.parameter(name) for document in _documents(every) for name in _values(document)},
+        "values": {names.parameter(name) for document in documents for name in named(document, SSM)},
+        "stacks": {
+            names.arn("cloudformation", f"stack/{name.partition('/')[0]}/*")
+            for document in documents
+            for name in named(document, CFN)
+        },
+        "states": {
+            names.arn("s3", name.removeprefix(_S3).partition("#")[0], region="", account="")
+            for document in documents
+            for name in named(document, TFSTATE)
+            if name.startswith(_S3)
+        },
         "locks": _locks(names, locks),
         "runs": _runs(names),
         "locks and runs": [*_locks(names, locks), *_runs(names)],
@@ -185,7 +198,7 @@ def _runs(names: _Names) -> list[str]:
 def _reports(project: Project, names: _Names) -> list[str]:
     if project.reports is None:
         return []
-    place = project.reports.removeprefix("s3://").strip("/")
+    place = project.reports.removeprefix(_S3).strip("/")
     return [names.arn("s3", f"{place}/*", region="", account="")]
 
 
@@ -228,18 +241,3 @@ def _documents(specs: Iterable[ServiceSpec | TaskSpec | ScheduledSpec]) -> Itera
             yield spec.service
         if isinstance(spec, TaskSpec):
             yield spec.run
-
-
-def _values(document: Any) -> Iterator[str]:
-    """The parameters that a document takes values from."""
-    match document:
-        case str() if document.startswith(_VALUE):
-            yield document.removeprefix(_VALUE)
-        case list() | tuple():
-            for item in document:
-                yield from _values(item)
-        case dict():
-            for item in document.values():
-                yield from _values(item)
-        case _:
-            return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fairway.deployment.rehearsal.cast import quick_minutes, references
+from fairway.deployment.rehearsal.cast import parameter_for, quick_minutes
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,12 @@ def test_quick_is_as_short_as_a_verdict_allows(minutes, error_rate, per_minute, 
     assert quick_minutes(minutes, error_rate=error_rate, requests_per_minute=per_minute) == expected
 
 
-def test_parameters_are_found_wherever_they_stand():
-    document = {"a": ["ssm:/one", {"b": "ssm:/two"}], "c": "arn:aws:ssm:x", "d": 1}
-    assert list(references(document)) == ["/one", "/two"]
+@pytest.mark.parametrize(
+    ("reference", "parameter"),
+    [
+        ("cfn:network/Vpc", "ssm:/rehearsal/cfn/network/Vpc"),
+        ("tfstate:s3://states/prod#output.subnets[0]", "ssm:/rehearsal/tfstate/s3/states/prod/output.subnets/0"),
+    ],
+)
+def test_what_names_a_stack_or_a_state_names_a_parameter(reference, parameter):
+    assert parameter_for(reference) == parameter

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.arn import ACCOUNT
-from fairway.aws.values import PREFIX
 from fairway.deployment.rehearsal.acts import Stage
 from fairway.deployment.rehearsal.stand_ins import (
     Differing,
@@ -24,15 +24,17 @@ from fairway.deployment.rehearsal.toml_text import toml
 from fairway.errors import UsageError
 from fairway.project.load import ENVIRONMENTS, FILE
 from fairway.project.model import LOCAL
+from fairway.project.references import SSM, is_reference, named, references, replaced
 from fairway.project.toml_file import read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from fairway.deployment.rehearsal.acts import Act
     from fairway.project.model import Project, ServiceSpec, TaskSpec
 
+_NO_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _QUICK_MINUTES: Final = 5
 _NO_FAILURE_SHOWS: Final = 3.0
 """n requests without a failure show with 95 % that fewer than 3 / n fail (the rule of three)."""
@@ -61,22 +63,7 @@ class Cast:
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters that the definitions take values from (`ssm:NAME`)."""
         documents = [*self.definitions.values(), *self.files.values()]
-        return tuple(sorted({name for document in documents for name in references(document)}))
-
-
-def references(document: Any) -> Iterator[str]:
-    """The parameters that values of a document name."""
-    match document:
-        case str() if document.startswith(PREFIX):
-            yield document.removeprefix(PREFIX)
-        case list() | tuple():
-            for item in document:
-                yield from references(item)
-        case dict():
-            for item in document.values():
-                yield from references(item)
-        case _:
-            return
+        return tuple(sorted({name for document in documents for name in named(document, SSM)}))
 
 
 def quick_minutes(minutes: int, *, error_rate: float | None, requests_per_minute: float) -> int:
@@ -179,8 +166,8 @@ class Casting:
         return Cast(
             document={"project": head, "services": services, "tasks": tasks},
             environment=self._environment(),
-            definitions=definitions,
-            files=files,
+            definitions={key: _as_parameters(document) for key, document in definitions.items()},
+            files={key: _as_parameters(document) for key, document in files.items()},
             differing=tuple(self._differing),
             notes=tuple(self._notes),
             variable=production.fault_switches,
@@ -292,17 +279,24 @@ class Casting:
         self._notes.append("lint and check are not part of a rehearsal: fairway lint, fairway deploy")
 
 
-def _without_references(document: Any) -> Any:
+def _without_references(document: Mapping[str, Any]) -> dict[str, Any]:
     """A cluster's key for ECS Exec is production's; the private engine makes no use of one."""
-    match document:
-        case str() if document.startswith(PREFIX):
-            return f"arn:aws:kms:us-east-1:{ACCOUNT}:key/rehearsal"
-        case list():
-            return [_without_references(item) for item in document]
-        case dict():
-            return {name: _without_references(item) for name, item in document.items()}
-        case _:
-            return document
+    key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/rehearsal"
+    made: dict[str, Any] = replaced(document, {text: key for _, text in references(document)})
+    return made
+
+
+def _as_parameters(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A private engine has neither stacks nor states: what names one of theirs names a parameter instead."""
+    values = {text: text if text.startswith(SSM) else parameter_for(text) for _, text in references(document)}
+    made: dict[str, Any] = replaced(document, values)
+    return made
+
+
+def parameter_for(reference: str) -> str:
+    """A parameter in its stead: `cfn:network/Vpc` -> `ssm:/rehearsal/cfn/network/Vpc`."""
+    assert is_reference(reference)
+    return f"{SSM}/rehearsal/{_NO_NAME.sub('/', reference).strip('/')}"
 
 
 def write_cast(cast: Cast, folder: Path, endpoint: str) -> None:
