@@ -152,11 +152,13 @@ class Stack:
         return found
 
     def settled(self) -> dict[str, Any]:
-        """The service when ECS has nothing left to do with it."""
+        """The service when ECS has nothing left to do with it, and no alarm is red any more: ECS would ignore them all."""
         deadline = monotonic() + SETTLE_SECONDS
         while True:
             service = self.service()
-            if len(service["deployments"]) == 1 and service["runningCount"] == service["desiredCount"]:
+            red = self.client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
+            steady = len(service["deployments"]) == 1 and service["runningCount"] == service["desiredCount"]
+            if steady and not red:
                 return service
             if monotonic() > deadline:
                 raise RuntimeError(f"not settled within {SETTLE_SECONDS:.0f} s: {service['events'][:3]}")
