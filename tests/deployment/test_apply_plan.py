@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import botocore.session
 import pytest
+from botocore.stub import Stubber
 from tests.planning.builders import a_definition, a_service_file, as_deployed
 
-from fairway.aws.beside import Bounds, Roles
+from fairway.aws.beside import Bounds, Roles, scaling_bounds
 from fairway.deployment.apply_plan import Beside, Item, apply_plan
-from fairway.deployment.applying import groups_of, roles_of
+from fairway.deployment.applying import carry_out, groups_of, roles_of
 from fairway.observed import Living, LivingTask, Surroundings
 from fairway.planning.release import ServiceRelease
 
@@ -159,3 +162,34 @@ def test_what_stands_beside_is_named_by_the_definitions():
     }
     assert groups_of([definition], "us-east-1") == {"/a"}
     assert roles_of([definition]) == {"task", "execution"}
+
+
+def test_bounds_are_read_and_set_as_the_service_takes_them():
+    """On an engine there is no Application Auto Scaling: botocore's own model is what the calls are held against."""
+    client = boto3.client(
+        "application-autoscaling", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    scaled = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
+    target = {**scaled, "ResourceId": "service/shop/shop-api", "MinCapacity": 1, "MaxCapacity": 9, "RoleARN": "r"}
+    aws: Any = SimpleNamespace(client=lambda _name: client)
+    told: list[str] = []
+    context: Any = SimpleNamespace(
+        observer=SimpleNamespace(aws=aws), guard=lambda: None, tell=lambda *words, **_: told.append(words[2])
+    )
+    with Stubber(client) as stub:
+        stub.add_response(
+            "describe_scalable_targets",
+            {"ScalableTargets": [{**target, "CreationTime": 0}]},
+            {**scaled, "ResourceIds": ["service/shop/shop-api"]},
+        )
+        stub.add_response(
+            "register_scalable_target",
+            {},
+            {**scaled, "ResourceId": "service/shop/shop-api", "MinCapacity": 2, "MaxCapacity": 9},
+        )
+        bounds = scaling_bounds(aws, "shop", ["shop-api"])
+        assert bounds == {"shop-api": Bounds(1, 9)}
+        plan = planned(scaling={"MinCapacity": 2, "MaxCapacity": 9}, beside=Beside(bounds=bounds))
+        assert carry_out(context, plan) == 0
+        stub.assert_no_pending_responses()
+    assert told == ["1 to 9 tasks → scaled between 2 to 9 tasks: done"]
