@@ -1,8 +1,10 @@
 """How often AWS is asked: at once on this machine, gently on AWS.
 
-On AWS one cheap Describe goes out each 2 to 5 seconds, with jitter so that many deployments do not ask together. Details of a
-service (itself, tasks, targets: six calls) come each 30 seconds, and of one service after the other each 6 seconds when there are
-many: about 30 calls a minute for one service, 100 for forty. An engine on this machine is asked four times a second, all of it.
+On AWS one cheap DescribeServiceDeployments goes out each 2 to 5 seconds, with jitter so that many deployments do not ask together;
+the services (ten in a call) each 20 to 30 seconds; tasks and targets (five calls) of one service each minute, and of one service
+after the other each 8 seconds when there are many. With the renewing of locks these are 30 calls a minute for one service, 120
+for forty. Whatever a service deployment has news of is looked at at once. An engine on this machine is asked four times a second,
+all of it.
 """
 
 from __future__ import annotations
@@ -19,10 +21,14 @@ if TYPE_CHECKING:
 _LOCAL_SECONDS: Final = 0.25
 _LEAST_SECONDS, _MOST_SECONDS = 2.0, 5.0
 _DETAIL_SECONDS: Final = 15.0
-_SERVICE_SECONDS: Final = 30.0
-"""Between two looks at the details of one service."""
-_SPACING_SECONDS: Final = 6.0
-"""Between the details of two services."""
+_FEW: Final = 10
+"""Services that one DescribeServices tells of."""
+_SERVICES_SECONDS: Final = 20.0
+_MANY_SERVICES_SECONDS: Final = 30.0
+_SERVICE_DETAIL_SECONDS: Final = 60.0
+"""Between two looks at the tasks and targets of one service."""
+_SPACING_SECONDS: Final = 8.0
+"""Between the tasks and targets of two services."""
 
 
 @dataclass(slots=True)
@@ -31,6 +37,7 @@ class Pace:
 
     is_local: bool
     _details_at: float | None = None
+    _services_at: float | None = None
     _seen: dict[str, float] = field(default_factory=dict)
     """When the details of each were looked at."""
 
@@ -49,13 +56,22 @@ class Pace:
             return True
         return False
 
+    def services_are_due(self, count: int) -> bool:
+        """So many services themselves are to be looked at now: counts and events."""
+        now = monotonic()
+        interval = 0.0 if self.is_local else _SERVICES_SECONDS if count <= _FEW else _MANY_SERVICES_SECONDS
+        if self._services_at is None or now - self._services_at >= interval:
+            self._services_at = now
+            return True
+        return False
+
     def due(self, keys: Sequence[str]) -> list[str]:
-        """Those whose details are to be looked at now: on AWS at most one, whose turn it is; locally all of them."""
+        """Those whose tasks and targets are to be looked at now: on AWS at most one, whose turn it is; locally all of them."""
         if self.is_local:
             return list(keys)
         now = monotonic()
         last = max(self._seen.values(), default=None)
-        spacing = max(_SPACING_SECONDS, _SERVICE_SECONDS / max(1, len(keys)))
+        spacing = max(_SPACING_SECONDS, _SERVICE_DETAIL_SECONDS / max(1, len(keys)))
         if not keys or (last is not None and now - last < spacing):
             return []
         oldest = min(keys, key=lambda key: self._seen.get(key, float("-inf")))

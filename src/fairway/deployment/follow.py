@@ -99,11 +99,12 @@ class Watcher:
         due = set(self._pace.due([item.deployment for item in going]))
         due |= {item.deployment for item in going if has_news(item.picture, records.get(item.deployment))}
         # after the records: a service is never older than the end of its deployment, and its last events are there
-        asked = [item.service for item in going if item.picture is None or item.deployment in due]
+        all_of_them = self._pace.services_are_due(len(going))
+        asked = [item.service for item in going if all_of_them or item.picture is None or item.deployment in due]
         services = self._observer.services(asked) if asked else {}
         for item in going:
             before, record = item.picture, records.get(item.deployment)
-            service = services.get(item.service) if before is None or item.deployment in due else before.service
+            service = services.get(item.service) if before is None or item.service in asked else before.service
             if service is None or record is None or service.status != "ACTIVE":
                 item.outcome = Outcome(Ending.NOT_ROLLED_BACK, f"the service {item.service} was deleted meanwhile")
                 continue

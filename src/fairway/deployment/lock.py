@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 
 ROOT: Final = "/fairway/lock"
 EXPIRY: Final = timedelta(minutes=2)
-_RENEW_SECONDS: Final = 30.0
+"""Of the locks of a few services; those of many are renewed less often, and last longer."""
+_LEAST_RENEW_SECONDS: Final = 50.0
+_RENEW_SECONDS_EACH: Final = 2.5
+_LASTS: Final = 2.4
+"""How many times as long a lock lasts as it takes until it is renewed: one renewal may fail."""
 _CONCURRENT_TRIES: Final = 5
 
 
@@ -151,6 +155,8 @@ class Locks:
         self._held: dict[str, Entry] = {}
         self._lost: str | None = None
         self._renewed = monotonic()
+        self.renew_seconds = max(_LEAST_RENEW_SECONDS, _RENEW_SECONDS_EACH * len(self._names))
+        self._expiry = timedelta(seconds=_LASTS * self.renew_seconds)
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -195,7 +201,7 @@ class Locks:
                 continue
             tries += 1
             number = 1 if last is None else last.number + 1
-            entry = Entry(number, Holding(self._aws.caller_arn(), self._run, self._holder, now, now + EXPIRY))
+            entry = Entry(number, Holding(self._aws.caller_arn(), self._run, self._holder, now, now + self._expiry))
             if self._create(name, entry):
                 self._forget(name, [old.number for old in entries])
                 return entry
@@ -228,14 +234,14 @@ class Locks:
         Raises:
             LockLost: they are not.
         """
-        if self._lost is None and monotonic() - self._renewed > EXPIRY.total_seconds() / 2:
+        if self._lost is None and monotonic() - self._renewed > 1.2 * self.renew_seconds:
             # the thread could not renew: this machine slept, or AWS did not answer
             self._renew()
         if self._lost is not None:
             raise LockLost(self._lost, hint="see who deploys: fairway status; what ECS was asked for goes on there")
 
     def _keep(self) -> None:
-        while not self._ending.wait(_RENEW_SECONDS):
+        while not self._ending.wait(self.renew_seconds):
             try:
                 self._renew()
             except (ClientError, BotoCoreError):
@@ -244,13 +250,14 @@ class Locks:
                 return
 
     def _renew(self) -> None:
+        entries = self._all_entries()
         for name, entry in list(self._held.items()):
-            last = newest(self._entries(name))
+            last = newest(entries.get(name, ()))
             if last is None or last.number != entry.number or last.holding.holder != self._holder:
                 who = "somebody" if last is None else f"{last.holding.owner} (run {last.holding.run})"
                 self._lost = f"the lock of {name} was taken over by {who}"
                 return
-            renewed = Entry(entry.number, replace(entry.holding, expires=self._now() + EXPIRY))
+            renewed = Entry(entry.number, replace(entry.holding, expires=self._now() + self._expiry))
             self._write(name, renewed)
             self._held[name] = renewed
         self._renewed = monotonic()
@@ -265,11 +272,21 @@ class Locks:
         return f"{ROOT}/{self._cluster}/{name}"
 
     def _entries(self, name: str) -> list[Entry]:
-        with_pages = self._aws.ssm.get_paginator("get_parameters_by_path")
-        found = []
-        for page in with_pages.paginate(Path=self._path(name)):
-            found += [read_entry(item["Name"], item["Value"]) for item in page["Parameters"]]
-        return [entry for entry in found if entry is not None]
+        return self._below(self._path(name)).get(name, [])
+
+    def _all_entries(self) -> dict[str, list[Entry]]:
+        """Of every service of the cluster: ten come at once, so that forty locks are read by five calls."""
+        return self._below(f"{ROOT}/{self._cluster}")
+
+    def _below(self, path: str) -> dict[str, list[Entry]]:
+        found: dict[str, list[Entry]] = {}
+        pages = self._aws.ssm.get_paginator("get_parameters_by_path")
+        for page in pages.paginate(Path=path, Recursive=True):
+            for item in page["Parameters"]:
+                entry = read_entry(item["Name"], item["Value"])
+                if entry is not None:
+                    found.setdefault(item["Name"].rsplit("/", 2)[-2], []).append(entry)
+        return found
 
     def _create(self, name: str, entry: Entry) -> bool:
         with calling(f"locking {name}"):

@@ -104,6 +104,9 @@ def resources(project: Project, scheduled_roles: Sequence[str] = ()) -> dict[str
         },
         "locks": _locks(names, locks),
         "runs": _runs(names),
+        "paths of locks and runs": [
+            names.parameter(f"fairway/{kind}/{names.cluster}{rest}") for kind in ("lock", "run") for rest in ("", "/*")
+        ],
         "locks and runs": [*_locks(names, locks), *_runs(names)],
         "rules": [names.rule(name) for name in by_rule],
         "schedules": [names.schedule(name) for name in by_schedule],
@@ -185,14 +188,11 @@ def _tagged_tasks(project: Project, names: _Names) -> list[str]:
 
 
 def _locks(names: _Names, locks: Iterable[str]) -> list[str]:
-    # GetParametersByPath is allowed by its path, the others by the parameter
-    paths = [f"fairway/lock/{names.cluster}/{name}" for name in locks]
-    return [names.parameter(f"{path}{rest}") for path in paths for rest in ("", "/*")]
+    return [names.parameter(f"fairway/lock/{names.cluster}/{name}/*") for name in locks]
 
 
 def _runs(names: _Names) -> list[str]:
-    path = f"fairway/run/{names.cluster}"
-    return [names.parameter(path), names.parameter(f"{path}/*")]
+    return [names.parameter(f"fairway/run/{names.cluster}/*")]
 
 
 def _reports(project: Project, names: _Names) -> list[str]:
