@@ -81,8 +81,9 @@ class Stack:
 
     def tasks(self, name="taskmanager-api", status="RUNNING"):
         ecs = self.client("ecs")
-        arns = ecs.list_tasks(cluster=CLUSTER, serviceName=name, desiredStatus=status)["taskArns"]
-        return ecs.describe_tasks(cluster=CLUSTER, tasks=arns)["tasks"] if arns else []
+        pages = ecs.get_paginator("list_tasks").paginate(cluster=CLUSTER, serviceName=name, desiredStatus=status)
+        some = [page["taskArns"] for page in pages if page["taskArns"]]
+        return [task for arns in some for task in ecs.describe_tasks(cluster=CLUSTER, tasks=arns)["tasks"]]
 
     def engine_pid(self):
         return json.loads(self.run("engine", "status", "--json"))["pid"]
