@@ -29,6 +29,8 @@ from fairway.errors import FairwayError, UsageError
 from fairway.version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from types_boto3_ec2 import EC2Client
     from types_boto3_ecr import ECRClient
     from types_boto3_ecs import ECSClient
@@ -102,6 +104,7 @@ class Aws:
             )
             client = self._session.client(service, endpoint_url=local, config=config)  # type: ignore[call-overload]
             client.meta.events.register("after-call.*", self._take_time)
+            client.meta.events.register("after-call.ecs", refuse_incomplete)
             self._clients[service] = client
         return client
 
@@ -256,6 +259,17 @@ def _check_caller(aws: Aws, environment: Environment, account: str) -> None:
 def is_expired(code: str) -> bool:
     """The credentials have ended."""
     return code in _EXPIRED
+
+
+def refuse_incomplete(model: Any, parsed: Mapping[str, Any], **_: Any) -> None:
+    """An answer of ECS that says nothing at all is none: whoever gave it ended in the middle, and is asked again.
+
+    Raises:
+        ConnectionClosedError: a list or a description lacks every member; ECS sends empty lists, too.
+    """
+    is_read = model.name.startswith(("List", "Describe"))
+    if is_read and not parsed.keys() - {"ResponseMetadata"}:
+        raise ConnectionClosedError(endpoint_url=model.service_model.endpoint_prefix, request=None)
 
 
 def translate(error: ClientError | BotoCoreError, *, doing: str) -> FairwayError:
