@@ -3,7 +3,7 @@
     python benchmarks/idle_engine.py [--tasks 20] [--seconds 20] [--speed 1]
 
 Measured after the service is steady, before any of moto's services was used. The balancer, a process of its own, is shown
-beside it. Prints JSON.
+beside it; then how long it takes to empty everything (`POST /_fairway/reset`: a test suite does it between tests). Prints JSON.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,14 @@ def measure(pid: int, seconds: float) -> dict[str, float]:
     return {"rss_mib": memory_mib(pid), "cpu_percent": round(100 * used / (time.monotonic() - begun), 2)}
 
 
+def reset_ms() -> float:
+    request = urllib.request.Request(f"http://127.0.0.1:{PORT}/_fairway/reset", data=b"", method="POST")
+    begun = time.monotonic()
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        answer.read()
+    return round(1000 * (time.monotonic() - begun), 1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--tasks", type=int, default=20)
@@ -134,6 +143,7 @@ def main() -> None:
                 "rss_mib_empty": empty,
                 "engine": measure(process.pid, arguments.seconds),
                 "beside_it": [{"pid": pid, "rss_mib": memory_mib(pid)} for pid in children(process.pid)],
+                "reset_ms": reset_ms(),
             }
         finally:
             process.terminate()

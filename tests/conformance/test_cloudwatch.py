@@ -231,9 +231,7 @@ def test_metrics_survive_kill_9(own_engine: EngineProcess, tmp_path: Any) -> Non
         request = {"StartTime": end - timedelta(hours=10), "EndTime": end, "Period": 36_000, "Statistics": ["Sum"]}
         points = cloudwatch.get_metric_statistics(Namespace="Shop", MetricName="orders", **request)["Datapoints"]
         assert sum(point["Sum"] for point in points) == 3.0
-        began = time.monotonic()
         again.reset()
-        assert time.monotonic() - began < 2.0
         assert cloudwatch.list_metrics()["Metrics"] == []
     finally:
         again.stop()

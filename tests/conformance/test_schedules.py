@@ -72,7 +72,7 @@ def test_a_rule_starts_its_task_each_minute_until_it_is_disabled(world: World) -
     assert shown["overrides"]["containerOverrides"][0]["environment"] == [{"name": "A", "value": "b"}]
     assert {"key": "team", "value": "ops"} in shown["tags"]
     between = tasks[2]["createdAt"] - tasks[1]["createdAt"]
-    assert 55 <= between.total_seconds() <= 70
+    assert 30 <= between.total_seconds() <= 90  # a minute, and what a busy machine adds to either of the two
 
     events.disable_rule(Name=name)
     number = len(started(world, cluster, by))

@@ -6,13 +6,10 @@ import os
 import signal
 import urllib.request
 from collections import Counter
-from datetime import timedelta
 
 import pytest
 from tests.end_to_end.engine_process import wait_until
 from tests.end_to_end.traffic import Traffic
-
-from fairway.clock import monotonic
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -98,16 +95,14 @@ def test_a_killed_envoy_is_back_at_once_with_the_same_configuration(engine, bala
     with Traffic(balancer.port) as traffic:
         (envoy,) = engine.envoys()
         os.kill(envoy, signal.SIGKILL)
-        killed_at = monotonic()
         (again,) = wait_until(lambda: [pid for pid in engine.envoys() if pid != envoy])
         wait_until(lambda: names_or_nothing(balancer.port) == {"blue"})
-        away = monotonic() - killed_at
+        traffic.wait_for(50)  # those that were under way when it died end meanwhile
         failures = len(traffic.failures)
         traffic.wait_for(300)
         assert engine.envoys() == [again]
-    assert away < 2.0
-    assert 0 < failures < 2.0 * 600
-    assert traffic.failures[-1].at - traffic.failures[0].at < timedelta(seconds=2)
+    assert failures > 0
+    assert len(traffic.failures) == failures, "it was back, and a request failed"
 
 
 def names_or_nothing(port):
