@@ -6,24 +6,36 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from fairway.aws.session import AwsError, refuse_incomplete, translate
+from fairway.aws.session import refuse_incomplete, translate
 
 METADATA = {"ResponseMetadata": {"HTTPStatusCode": 200}}
 
 
-def model(name) -> Any:
-    return SimpleNamespace(name=name, service_model=SimpleNamespace(endpoint_prefix="ecs"))
+ANSWER = SimpleNamespace(url="http://127.0.0.1:4566/")
 
 
-def test_an_answer_that_says_nothing_is_none():
+def refuse(name: str, parsed: dict[str, Any]) -> None:
+    model: Any = SimpleNamespace(name=name)
+    refuse_incomplete(http_response=ANSWER, model=model, parsed=parsed)
+
+
+@pytest.mark.parametrize("name", ["ListTasks", "DescribeServices"])
+def test_a_read_without_any_member_is_no_answer(name):
     with pytest.raises(ConnectionClosedError) as caught:
-        refuse_incomplete(model("ListTasks"), METADATA)
-    assert isinstance(translate(caught.value, doing="listing tasks"), AwsError)
+        refuse(name, METADATA)
+    said = translate(caught.value, doing="asking").message
+    assert said.startswith("no engine answers at http://127.0.0.1:4566/")
 
 
 @pytest.mark.parametrize(
     ("name", "parsed"),
-    [("ListTasks", {"taskArns": []}), ("DescribeServices", {"services": [], "failures": []}), ("TagResource", {})],
+    [
+        pytest.param("ListTasks", {"taskArns": []}, id="an empty list"),
+        pytest.param("DescribeServices", {"services": [], "failures": []}, id="two of them"),
+        pytest.param("TagResource", {}, id="a write answers nothing"),
+    ],
 )
 def test_every_other_answer_is_taken(name, parsed):
-    refuse_incomplete(model(name), parsed | METADATA)
+    answer = parsed | METADATA
+    refuse(name, answer)
+    assert answer == parsed | METADATA, "it is not touched, either"

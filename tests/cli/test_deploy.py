@@ -144,6 +144,7 @@ def test_a_time_limit_hands_over_and_watch_goes_on(project, fairway):
     code, out, _ = fairway("deploy", "api", "--tag", "v2", "--timeout", "1.5s")
     assert code == 6
     assert "--timeout 1.5 is over; ECS goes on (IN_PROGRESS)" in out
+    assert "→ go on with the whole of it: fairway deploy --resume" in out
     assert "fairway watch api" in out
     code, out, _ = fairway("watch", "api")
     assert code == 0, out

@@ -34,14 +34,19 @@ def fairway(*words, code=0, **variables):
     return ended.stdout + ended.stderr
 
 
-def clusters(port):
-    ecs = boto3.client(
+def client(port):
+    return boto3.client(
         "ecs",
         endpoint_url=f"http://127.0.0.1:{port}",
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
+
+
+def clusters(port):
+    """Counts the clusters of an engine, after one was made."""
+    ecs = client(port)
     ecs.create_cluster(clusterName="mine")
     return lambda: len(ecs.list_clusters()["clusterArns"])
 
@@ -94,6 +99,50 @@ def test_a_killed_engine_keeps_its_state(two):
     assert "no engine runs" in fairway("engine", "status", "--data", data, code=1)
     fairway("engine", "start", "--runtime", "simulated", "--port", port, "--data", data)
     assert there() == 1
+
+
+def test_starting_an_engine_that_runs_says_so(two):
+    (port, data), _ = two
+    where = ("--port", port, "--data", data)
+    there = clusters(port)
+    said = fairway("engine", "start", *where)
+    assert "the engine runs already" in said
+    assert f"http://127.0.0.1:{port}" in said
+    assert "the engine runs already" in fairway("engine", "start", "--runtime", "simulated", *where)
+    said = fairway("engine", "start", "--speed", "5", *where, code=2)
+    assert "runs already, with speed 1.0" in said
+    assert "engine restart" in said
+    assert there() == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("engine", "stop"), "goes on when the engine is started again"),
+        (("down", "--purge", "--yes"), "ends with the data"),
+    ],
+)
+def test_stopping_names_what_is_being_deployed(two, words, what):
+    (port, data), _ = two
+    ecs = client(port)
+    network = {"subnets": ["subnet-0fa1000000000000a"]}
+    ecs.create_cluster(clusterName="mine")
+    ecs.register_task_definition(
+        family="shop",
+        networkMode="awsvpc",
+        cpu="256",
+        memory="512",
+        requiresCompatibilities=["FARGATE"],
+        containerDefinitions=[{"name": "app", "image": "shop:1", "dockerLabels": {"fairway.sim.start": "600"}}],
+    )
+    ecs.create_service(
+        cluster="mine",
+        serviceName="shop",
+        taskDefinition="shop",
+        desiredCount=1,
+        networkConfiguration={"awsvpcConfiguration": network},
+    )
+    assert f"shop of mine is being deployed: that {what}" in fairway(*words, "--data", data)
 
 
 def test_a_start_that_fails_leaves_nothing(two, tmp_path):

@@ -60,6 +60,7 @@ def test_a_new_service_has_nothing_to_go_back_to(project, fairway, monkeypatch):
     code, out, err = fairway("deploy", "worker", "--tag", "v1")
     assert code == 130, out
     assert "fairway watch worker" in err
+    assert err.index("fairway deploy --resume") < err.index("fairway watch worker")
     assert "nothing to go back to: deploy again" in err
     assert "fairway rollback" not in err
 

@@ -113,6 +113,27 @@ def test_what_moto_does_not_have_is_an_error_of_aws(world: World, simulated: Non
         world.client("ec2", "mars-north-1").describe_subnets()
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters"),
+    [
+        ("s3", "list_buckets", {}),
+        ("s3", "get_object", {"Bucket": "a", "Key": "b"}),
+        ("route53", "list_hosted_zones", {}),
+        ("dynamodb", "list_tables", {}),
+        ("rds", "describe_db_instances", {}),
+        ("lambda", "list_functions", {}),
+    ],
+)
+def test_services_that_it_does_not_have_are_refused_in_their_own_protocol(
+    world: World, service: str, operation: str, parameters: dict[str, str]
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        getattr(world.client(service), operation)(**parameters)
+    error = caught.value.response["Error"]
+    assert error["Code"] in {"UnsupportedOperationException", "UnknownOperationException"}, error
+    assert "not supported by this engine" in error["Message"], error
+
+
 def test_all_of_it_outlives_a_restart(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with running_engine(data) as engine:

@@ -24,6 +24,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from fairway.aws.patience import give_up_early
 from fairway.clock import monotonic, wall_now
 from fairway.errors import FairwayError, UsageError
 from fairway.version import VERSION
@@ -103,6 +104,9 @@ class Aws:
                 parameter_validation=True,
             )
             client = self._session.client(service, endpoint_url=local, config=config)  # type: ignore[call-overload]
+            name = client.meta.service_model.service_id.hyphenize()
+            early = give_up_early(is_local=self.is_local, has_answered=lambda: self._offset is not None)
+            client.meta.events.register_first(f"needs-retry.{name}", early)
             client.meta.events.register("after-call.*", self._take_time)
             client.meta.events.register("after-call.ecs", refuse_incomplete)
             self._clients[service] = client
@@ -261,7 +265,7 @@ def is_expired(code: str) -> bool:
     return code in _EXPIRED
 
 
-def refuse_incomplete(model: Any, parsed: Mapping[str, Any], **_: Any) -> None:
+def refuse_incomplete(http_response: Any, model: Any, parsed: Mapping[str, Any], **_: Any) -> None:
     """An answer of ECS that says nothing at all is none: whoever gave it ended in the middle, and is asked again.
 
     Raises:
@@ -269,7 +273,7 @@ def refuse_incomplete(model: Any, parsed: Mapping[str, Any], **_: Any) -> None:
     """
     is_read = model.name.startswith(("List", "Describe"))
     if is_read and not parsed.keys() - {"ResponseMetadata"}:
-        raise ConnectionClosedError(endpoint_url=model.service_model.endpoint_prefix, request=None)
+        raise ConnectionClosedError(endpoint_url=http_response.url, request=None)
 
 
 def translate(error: ClientError | BotoCoreError, *, doing: str) -> FairwayError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairway.cli.checked import Given
 from fairway.cli.command import command
+from fairway.cli.interrupted import resume_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,13 +88,16 @@ def _say(
         out.text(f"{key}: stays as deployed: {why}")
     for key in services.not_started:
         out.text(f"{key}: was not started, and is unchanged")
-    _say_rest(out, result, environment)
+    _say_rest(out, ended, environment)
     word = "deployed" if result.exit_code == 0 else "not deployed"
     out.text(out.paint(f"{word} in {ended.seconds:.0f} s", "green" if result.exit_code == 0 else "red"))
     return diagnoses
 
 
-def _say_rest(out: Output, result: Result, environment: str | None) -> None:
+def _say_rest(out: Output, ended: Ended, environment: str | None) -> None:
+    result = ended.result
+    if result.exit_code == _HELD and not result.held and not result.pending:
+        out.text(f"  {resume_line(ended.origin.run, environment)}")
     if result.held:
         names = ", ".join(result.held)
         out.text(out.paint(f"held: {names} cannot be undone, so nothing goes back by itself", "red"))
@@ -131,7 +135,7 @@ def _say_one_off(out: Output, result: Result) -> None:
 def _advise(out: Output, key: str, exit_code: int, *, is_new: bool, environment: str | None) -> None:
     back = command(f"rollback {key}", environment)
     if exit_code == _HELD:
-        out.text(f"  → go on watching: {command(f'watch {key}', environment)}; go back: {back}")
+        out.text(f"  → only watch: {command(f'watch {key}', environment)}; go back: {back}")
     elif exit_code == _NOT_BACK and is_new:
         out.text("  → it is new, so there is nothing to go back to: correct it, and deploy again")
     elif exit_code == _NOT_BACK:

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
-    from fairway.cli.engine import chosen_data  # noqa: PLC0415 - not for --help
+    from fairway.cli.engine import chosen_data, tell_deploying  # noqa: PLC0415 - not for --help
     from fairway.engine.directory import DataDirectory  # noqa: PLC0415
     from fairway.engine.launch import stop  # noqa: PLC0415
 
@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         directory.prepare()  # refuses what is not ours
         if not arguments.yes:
             _confirm(data)
+    tell_deploying(data, out, purge=arguments.purge)
     stopped = stop(data, tell=out.note) if data.exists() else False
     purged = bool(arguments.purge and data.exists())
     gone = purged and delete_data(data)

@@ -119,7 +119,34 @@ def _start(arguments: argparse.Namespace, out: Output) -> int:
     )
     if arguments.foreground:
         return _foreground(wanted, out)
+    health = _running(wanted, arguments)
+    if health is not None:
+        out.note("the engine runs already")
+        return _ready(health, out)
     return _ready(launch.start(wanted, tell=out.note), out)
+
+
+def _running(wanted: Any, arguments: argparse.Namespace) -> dict[str, Any] | None:
+    """The health of the very engine that is to be started, when it runs already.
+
+    Raises:
+        UsageError: it runs, and otherwise than it is asked for.
+    """
+    from fairway.engine import launch  # noqa: PLC0415
+    from fairway.engine.directory import DataDirectory  # noqa: PLC0415
+
+    holder = DataDirectory(wanted.data).holder()
+    health = launch.ask(wanted.port) if holder is not None and holder.port == wanted.port else None
+    if health is None or health["data"] != str(wanted.data):
+        return None
+    for name in ("runtime", "speed", "allow_root_tasks"):
+        asked = getattr(arguments, name)
+        if asked and asked != health[name]:
+            raise UsageError(
+                f"the engine on port {wanted.port} runs already, with {name} {health[name]}",
+                hint="fairway engine restart takes --runtime, --speed and --allow-root-tasks, and keeps its tasks",
+            )
+    return health
 
 
 def _foreground(wanted: Any, out: Output) -> int:
@@ -141,10 +168,24 @@ def _stop(arguments: argparse.Namespace, out: Output) -> int:
     from fairway.engine import launch  # noqa: PLC0415
 
     data = chosen_data(arguments.data)
+    tell_deploying(data, out)
     stopped = launch.stop(data, tell=out.note)
     out.document({"stopped": stopped, "data": str(data)})
     out.text("the engine has stopped; its data is kept" if stopped else "no engine runs")
     return 0
+
+
+def tell_deploying(data: Path, out: Output, *, purge: bool = False) -> None:
+    """Name the services of an engine that are being deployed: whoever follows that is left without an answer."""
+    from fairway.engine import launch  # noqa: PLC0415
+    from fairway.engine.directory import DataDirectory  # noqa: PLC0415
+
+    holder = DataDirectory(data).holder()
+    health = launch.ask(holder.port) if holder is not None else None
+    what = "that ends with the data" if purge else "that goes on when the engine is started again"
+    for arn in (health or {}).get("deploying", ()):
+        cluster, service = arn.split("/")[-2:]
+        out.note(f"{service} of {cluster} is being deployed: {what}")
 
 
 def _restart(arguments: argparse.Namespace, out: Output) -> int:

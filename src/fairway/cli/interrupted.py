@@ -66,7 +66,7 @@ def left_behind(run: Pipeline | None, keys: Sequence[str], environment: str | No
     """
     if run is None or run.context.begun.is_nothing:
         return [], [NOTHING]
-    lines, going = [], []
+    lines, going = list[str](), list[str]()
     if run.context.begun.one_off is not None:
         lines += _one_off(run)
     for key in keys:
@@ -78,9 +78,13 @@ def left_behind(run: Pipeline | None, keys: Sequence[str], environment: str | No
     if len(ended) == len(keys) and all(ended):
         lines.append(f"→ verify and watch what serves now: {command('watch --pending', environment)}")
     else:
-        resume = command(f"deploy --resume {run.context.origin.run}", environment)
-        lines.append(f"→ go on with the whole of it: {resume}")
+        lines.insert(0, resume_line(run.context.origin.run, environment))
     return going, lines
+
+
+def resume_line(run: str, environment: str | None) -> str:
+    """How to go on with a run; alone this ends with a verdict, and marks what is good."""
+    return f"→ go on with the whole of it: {command(f'deploy --resume {run}', environment)}"
 
 
 def _service(run: Pipeline, key: str, environment: str | None) -> tuple[bool, list[str]]:

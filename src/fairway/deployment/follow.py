@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from fairway.aws.patience import asking_again
 from fairway.aws.session import AwsError, CredentialsError
 from fairway.clock import monotonic
 from fairway.deployment.changes import changes
@@ -74,7 +75,8 @@ class Watcher:
             text = f"the credentials end in {max(0, left) / 60:.0f} minutes and cannot be renewed"
             return [_handed_over(item, text) for item in going]
         try:
-            self._look(going)
+            with asking_again():
+                self._look(going)
         except CredentialsError as error:
             return [_handed_over(item, error.message) for item in going]
         except AwsError as error:

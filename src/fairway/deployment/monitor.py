@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fairway.analysis.judge import Judgement, Verdict, judge
 from fairway.analysis.sample import Bound, Limits
 from fairway.aws.balancers import balanced_groups
+from fairway.aws.patience import asking_again
 from fairway.aws.session import AwsError, CredentialsError
 from fairway.clock import monotonic
 from fairway.deployment.follow import newest_since
@@ -147,7 +148,8 @@ class _Monitoring:
 
     def _bear_a_look(self) -> None:
         try:
-            self._look()
+            with asking_again():
+                self._look()
         except CredentialsError as error:
             self._end_all(error.message)
         except AwsError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from fairway.aws.calls import calling
+from fairway.aws.patience import asking_again
 from fairway.aws.session import AwsError, CredentialsError
 from fairway.clock import monotonic
 from fairway.errors import DeploymentHeld, UsageError
@@ -172,7 +173,8 @@ def find_started(
     why = f"but ECS shows no service deployment of {task_definition.rsplit('/', 1)[-1]}"
     while True:
         try:
-            found = _look_for(observer, name, task_definition, known)
+            with asking_again():
+                found = _look_for(observer, name, task_definition, known)
         except CredentialsError as error:
             raise DeploymentHeld(f"{name} was updated, and ECS goes on; {error.message}", hint=hint) from error
         except AwsError as error:

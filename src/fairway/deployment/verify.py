@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from fairway.aws.addresses import addresses
+from fairway.aws.patience import asking_again
 from fairway.aws.session import AwsError, CredentialsError
 from fairway.clock import monotonic
 from fairway.deployment.begun import Begun
@@ -105,11 +106,12 @@ class _Verifying:
     def _look(self, waiting: Sequence[Subject], *, is_over: bool) -> dict[str, Finding]:
         found = {}
         try:
-            services = self._observer.services([subject.name for subject in waiting])
-            for subject in waiting:
-                finding = self._stands(subject, services.get(subject.name), is_over=is_over)
-                if finding is not None:
-                    found[subject.key] = finding
+            with asking_again():
+                services = self._observer.services([subject.name for subject in waiting])
+                for subject in waiting:
+                    finding = self._stands(subject, services.get(subject.name), is_over=is_over)
+                    if finding is not None:
+                        found[subject.key] = finding
         except (AwsError, CredentialsError) as error:
             if is_over or isinstance(error, CredentialsError):
                 left = [subject for subject in waiting if subject.key not in found]

@@ -15,6 +15,7 @@ from fairway.arn import ACCOUNT
 from fairway.clock import LiveClock, continue_epochs, monotonic, wall_now
 from fairway.engine.api.application import Application
 from fairway.engine.api.dispatch import Dispatcher
+from fairway.engine.api.identify import PASSIVE
 from fairway.engine.control.task_lifecycle import resume
 from fairway.engine.loadbalancer.choice import choose_data_plane
 from fairway.engine.loadbalancer.reserved_ports import ReservedPorts
@@ -270,7 +271,8 @@ class Engine:
         """What `GET /_fairway/health` answers."""
         return {
             "version": VERSION,
-            "services": dict.fromkeys(sorted(OPERATION_TABLES), "running"),
+            "services": dict.fromkeys(sorted((*OPERATION_TABLES, *PASSIVE)), "running"),
+            "deploying": [service.arn for service in self.store.all(SERVICES) if service.is_deploying],
             "uptime_seconds": round(monotonic() - self._began, 1),
             "pid": os.getpid(),
             "port": self.settings.port,

@@ -16,7 +16,7 @@ from fairway.engine.api import json_protocol, query_protocol, rest_json
 from fairway.engine.api.cbor_protocol import PATH as RPC_PATH
 from fairway.engine.api.content_encoding import MalformedEncoding, TooLarge, decompress
 from fairway.engine.api.dispatch import Answer, Dispatcher, Fault, as_fault, cbor_fault
-from fairway.engine.api.identify import PASSIVE, Target, identify, may_be_compressed
+from fairway.engine.api.identify import PASSIVE, REST_XML, Target, identify, may_be_compressed
 from fairway.engine.api.query_protocol import MalformedForm
 from fairway.engine.services.awsmodel import SERVICES
 from fairway.engine.services.operation import Context
@@ -145,6 +145,9 @@ class Application:
             unknown = _unknown(target, headers)
             if rpc:
                 return cbor_fault(unknown)
+            if target.signing_name in REST_XML:
+                rendered = query_protocol.render_rest_fault(unknown, request_id)
+                return Answer(unknown.status, query_protocol.CONTENT_TYPE, rendered, unknown.code)
             return _xml_fault(unknown, None, request_id) if query else _json_fault(unknown)
         if target.service in PASSIVE:
             try:

@@ -25,6 +25,8 @@ PASSIVE: Final = {
     "kms": ("TrentService", ""),
 }
 """Services that moto answers: signing name -> (prefix of X-Amz-Target or signing name, API version)."""
+REST_XML: Final = frozenset({"s3", "s3express", "cloudfront", "route53"})
+"""Signing names of services that this engine does not have, and whose errors are read from XML without any `Action`."""
 _SCOPE: Final = re.compile(r"Credential=([^/,\s]*)/(\d{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 
 

@@ -142,6 +142,14 @@ def render_ec2_fault(fault: AwsFault, namespace: str, request_id: str) -> bytes:
     ).encode("utf-8", "replace")
 
 
+def render_rest_fault(fault: AwsFault, request_id: str) -> bytes:
+    """The XML of an error as S3 writes it, and CloudFront and Route 53 read it as well: the error is the document."""
+    return (
+        f"<Error><Code>{escape(fault.code)}</Code><Message>{escape(fault.message)}</Message>"
+        f"<RequestId>{request_id}</RequestId></Error>"
+    ).encode("utf-8", "replace")
+
+
 def _write_members(out: list[str], value: dict[str, Any], shape: Any) -> None:
     for name, member in shape.members.items():
         item = value.get(name)

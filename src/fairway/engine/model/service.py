@@ -209,6 +209,12 @@ class Service:
     def primary(self) -> Deployment:
         return self.deployments[0]
 
+    @property
+    def is_deploying(self) -> bool:
+        """A deployment of it is on its way in."""
+        is_active = self.status is ServiceStatus.ACTIVE
+        return is_active and bool(self.deployments) and self.primary.rollout is RolloutState.IN_PROGRESS
+
     def deployment(self, identifier: str) -> Deployment | None:
         return next((d for d in self.deployments if d.id == identifier), None)
 
