@@ -24,6 +24,13 @@ def test_tags(words, tag, tags):
     assert read_tags(words) == (tag, tags)
 
 
+@pytest.mark.parametrize("tag", ["a b", "-x", "a/b", "a:b", "a\n", "ä", "v" * 129])
+def test_what_cannot_be_a_tag_is_refused_before_anything_is_done(tag):
+    for words in ([tag], [f"api={tag}"]):
+        with pytest.raises(UsageError, match="cannot be a tag"):
+            read_tags(words)
+
+
 @pytest.mark.parametrize("words", [["v1", "v2"], ["api=v1", "api=v2"], ["api="], ["=v1"], [""]])
 def test_no_tags(words):
     with pytest.raises(UsageError, match="--tag"):

@@ -46,7 +46,7 @@ def test_services_go_in_their_order_after_the_one_off_and_are_marked_good(projec
     assert tags["fairway:deployment"] == tags_of(ecs, f"{project.cluster}-worker")["fairway:deployment"]
 
 
-def test_a_broken_version_is_rolled_back_by_ecs_and_the_reason_comes_first(project, fairway, ecs):
+def test_a_broken_version_is_rolled_back_by_ecs_and_the_reason_comes_first(project, fairway, ecs, monkeypatch):
     assert fairway("deploy", "api", "--tag", "v1")[0] == 0
     project.label("api", exit_after="0", exit_code="3")
     code, out, _ = fairway("deploy", "api", "--tag", "v2")
@@ -61,7 +61,11 @@ def test_a_broken_version_is_rolled_back_by_ecs_and_the_reason_comes_first(proje
     assert "likely cause: the program ended with exit code 3" in out
     code, out, _ = fairway("watch", "api")
     assert code == 4, "watch ends as deploy did"
+    with monkeypatch.context() as without:
+        without.setattr("fairway.cli.status.engine_health", lambda port: {"valkey": f"gone beside {port}"})
+        assert "the engine's Valkey does not run: gone beside" in fairway("status", "api")[1]
     code, out, _ = fairway("status", "api")
+    assert "Valkey" not in out
     assert out.startswith("✓ api"), "the known good revision serves, whole"
     assert f"note: the last deployment ({project.cluster}-api:2 (v2)) failed and was rolled back" in out
     code, out, _ = fairway("rollback", "api", "--yes")

@@ -9,7 +9,7 @@ import pytest
 from fairway.lint.finding import Severity
 from fairway.lint.project import environments_of, errors_of, lint_environments, lint_project
 from fairway.lint.rules.file_rules import INVALID
-from fairway.lint.rules.project_rules import UNMONITORED
+from fairway.lint.rules.project_rules import LEFT, UNMONITORED
 from fairway.project.load import load_project
 
 PROJECT = """[project]
@@ -218,6 +218,16 @@ def test_the_example_of_an_unmonitored_service_is_one(folder):
     ]
     folder.write("fairway.toml", UNMONITORED.better)
     assert "monitor-missing" not in {item.code for item in folder.lint("live").findings}
+
+
+def test_the_example_of_a_placeholder_that_is_left_is_one(folder):
+    folder.write("deploy/api.task.json", json.loads(LEFT.example))
+    [found] = [item for item in folder.lint().findings if item.code == LEFT.code]
+    assert found.message == "{{ version }} is put in by nobody"
+    assert found.field == "containerDefinitions[0].environment[0].value"
+    for text in (LEFT.better, LEFT.better.replace("{{ tag }}", "{{not a name}} {{.Path}} {{{{")):
+        folder.write("deploy/api.task.json", json.loads(text))
+        assert LEFT.code not in {item.code for item in folder.lint().findings}
 
 
 IGNORED = """

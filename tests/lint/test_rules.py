@@ -9,9 +9,9 @@ from tests.lint.linting import lint_text
 
 from fairway.lint.registry import FAMILIES, RULES
 from fairway.lint.rules.file_rules import INVALID
-from fairway.lint.rules.project_rules import UNMONITORED
+from fairway.lint.rules.project_rules import LEFT, UNMONITORED
 
-OF_PROJECTS = {UNMONITORED.code, INVALID.code}
+OF_PROJECTS = {UNMONITORED.code, LEFT.code, INVALID.code}
 """Their examples are project files: see test_project.py."""
 HERE = [rule for rule in RULES.values() if rule.code not in OF_PROJECTS]
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +11,9 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fairway.aws.session import connect, translate
+from fairway.cli.choices import check_tag
 from fairway.cli.command import command
+from fairway.cli.engine_health import engine_health
 from fairway.cli.interrupted import say_interrupted, terminable
 from fairway.engine.runtime.build import MANIFEST, Built, build_image
 from fairway.engine.runtime.images import ImageStore
@@ -35,7 +34,6 @@ EXAMPLES: Final = """
   fairway build --tag v2                  every image of the project, from the working tree
   fairway build api --tag v1 --from v1.0  one image, as the commit v1.0 has it
 """
-_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _TIMEOUT_SECONDS: Final = 10.0
 
 
@@ -98,8 +96,7 @@ def build_images(
     """
     if not project.environment.is_local:
         raise _local_only(project.environment.name)
-    if not _TAG.fullmatch(tag):
-        raise UsageError(f"{tag!r} cannot be a tag", hint="use letters, digits, `_`, `.` and `-`, at most 128")
+    check_tag(tag)
     wanted = _wanted(project, keys)
     health = _engine_health(project)
     if health.get("runtime") != "process":
@@ -149,20 +146,12 @@ def _wanted(project: Project, keys: Sequence[str] | None) -> list[_Wanted]:
     return [_Wanted(repository, path, tuple(names)) for (repository, path), names in shared.items()]
 
 
-def _engine_health(project: Project) -> dict[str, Any]:
+def _engine_health(project: Project) -> Mapping[str, Any]:
     endpoint = str(project.environment.endpoint_url)
-    address = urlsplit(endpoint)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=_TIMEOUT_SECONDS)
-    try:
-        connection.request("GET", "/_fairway/health")
-        document: dict[str, Any] = json.loads(connection.getresponse().read())
-    except (OSError, http.client.HTTPException, ValueError):
-        raise UsageError(
-            f"no engine answers at {endpoint}", hint="start one: fairway up (or fairway engine start)"
-        ) from None
-    finally:
-        connection.close()
-    return document
+    health = engine_health(urlsplit(endpoint).port, seconds=_TIMEOUT_SECONDS)
+    if health is None:
+        raise UsageError(f"no engine answers at {endpoint}", hint="start one: fairway up (or fairway engine start)")
+    return health
 
 
 def _store(data: Path) -> ImageStore:

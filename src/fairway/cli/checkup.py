@@ -12,12 +12,12 @@ import shutil
 import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from fairway.cli.engine_health import engine_health, valkey_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ def checkup(*, data: str | None = None) -> list[Finding]:
     directory = Path(data) if data else data_directory()
     named = os.environ.get("FAIRWAY_PORT")
     port = int(named or _held_by(directory) or _PORT)
-    health = _asks_engine(port)
+    health = engine_health(port)
     if named and not data and health is not None:
         directory = Path(str(health["data"]))  # that engine is meant
     return [
@@ -190,11 +190,9 @@ def _engine_and_ports(port: int, answers: Mapping[str, Any] | None) -> Iterator[
         version, where = answers.get("version", "?"), answers.get("data", "?")
         text = f"an engine answers at http://127.0.0.1:{port} (version {version}, data in {where})"
         yield Finding("endpoint", State.FINE, text)
-        valkey = answers.get("valkey")
-        if valkey not in {None, "running"}:
-            yield Finding(
-                "valkey server", State.BROKEN, f"the engine's Valkey does not run: {valkey}", "fairway engine logs"
-            )
+        trouble = valkey_trouble(answers)
+        if trouble is not None:
+            yield Finding("valkey server", State.BROKEN, trouble, "fairway engine logs")
     elif not _is_free(port):
         yield Finding(
             "endpoint",
@@ -222,25 +220,13 @@ def _engine_and_ports(port: int, answers: Mapping[str, Any] | None) -> Iterator[
         )
 
 
-def _asks_engine(port: int) -> Mapping[str, Any] | None:
-    """The health of the engine that answers there; None: nobody, or somebody else."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_fairway/health", timeout=2) as answer:
-            if "x-fairway-engine" not in {name.lower() for name in answer.headers}:
-                return None
-            health: Mapping[str, Any] = json.load(answer)
-    except (OSError, ValueError):
-        return None
-    return health
-
-
 def _held_by(directory: Path) -> int | None:
     """The port of the engine that holds a data directory; None: none does."""
     try:
         port = int(json.loads((directory / "engine.lock").read_bytes())["port"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    health = _asks_engine(port)
+    health = engine_health(port)
     return port if health is not None and health.get("data") == str(directory.absolute()) else None
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _DURATION: Final = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd]?)")
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+"""OCI distribution specification, Pulling manifests."""
 _VARIABLE: Final = re.compile(r"[^=\s:/]+")
 
 
@@ -91,8 +93,19 @@ def read_tags(texts: Sequence[str]) -> tuple[str | None, tuple[tuple[str, str], 
             raise UsageError(
                 f"--tag says both {tags[key]} and {tag}", hint="one tag for each: --tag api=v2 --tag worker=v3"
             )
+        check_tag(tag)
         tags[key] = tag
     return tags.pop("", None), tuple(tags.items())
+
+
+def check_tag(tag: str) -> None:
+    """Make sure that an image can have a tag.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not _TAG.fullmatch(tag):
+        raise UsageError(f"{tag!r} cannot be a tag", hint="use letters, digits, `_`, `.` and `-`, at most 128")
 
 
 def read_image(text: str) -> tuple[str, str]:

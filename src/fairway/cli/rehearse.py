@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from fairway.cli.choices import check_tag
 from fairway.errors import FairwayError, UsageError
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         raise UsageError("--rate must be 0 or more", hint="fairway rehearse --help")
     if arguments.speed is not None and not 1 <= arguments.speed <= 1000:  # noqa: PLR2004 - what an engine takes
         raise UsageError(f"--speed {arguments.speed:g}: from 1 to 1000", hint="leave it out")
+    for tag in (arguments.tag, arguments.from_tag or arguments.tag):
+        check_tag(tag)
     if arguments.env is None:
         raise UsageError("rehearse for which environment?", hint="fairway rehearse --env production --tag T")
     with terminable():

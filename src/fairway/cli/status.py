@@ -6,8 +6,10 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from fairway.cli.command import command
+from fairway.cli.engine_health import engine_health, valkey_trouble
 from fairway.errors import FairwayError
 from fairway.observed import BAD, ROLLBACK_SUCCESSFUL, SUCCESSFUL
 
@@ -55,6 +57,14 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         found = _addresses(place, picture)
         out.document(_document(picture, diagnosis, found))
         _show(out, named, picture, diagnosis, found, arguments.env)
+    trouble = (
+        valkey_trouble(engine_health(urlsplit(str(place.aws.environment.endpoint_url)).port))
+        if place.aws.is_local
+        else None
+    )
+    if trouble is not None:
+        out.document({"trouble": trouble})
+        out.text(out.paint(f"{trouble}: jobs wait (fairway engine logs says more)", "red"))
     for named in missing:
         out.document({"service": named.name, "cluster": place.observer.cluster, "status": "MISSING"})
         out.text(f"{named.name}: is not in cluster {place.observer.cluster} yet")

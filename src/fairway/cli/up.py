@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.aws.calls import calling
+from fairway.cli.choices import check_tag
 from fairway.cli.command import command
 from fairway.cli.engine import chosen_port, new_data
 from fairway.cli.interrupted import NOTHING, say_interrupted, terminable
@@ -61,6 +62,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         raise UsageError(
             f"up makes the local environment, not {arguments.env}", hint=f"fairway deploy --env {arguments.env} --tag T"
         )
+    check_tag(arguments.tag)
     os.environ["FAIRWAY_ENDPOINT"] = f"http://127.0.0.1:{chosen_port()}"
     project = load_project(Path.cwd(), "local")
     return _Up(project, arguments, out).run()
