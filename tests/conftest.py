@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
@@ -206,7 +207,8 @@ def fairway(capsys):
     """Runs the command line in this process: (exit code, standard output, standard error)."""
 
     def run(*words: str) -> tuple[int, str, str]:
-        code = main(words)
+        with patch.dict(os.environ):  # --port and --file are kept there, for this command alone
+            code = main(words)
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
