@@ -19,7 +19,7 @@ def test_lists_go_out_in_pieces():
 
 
 def test_aws_is_asked_gently_and_an_engine_often():
-    assert Pace(is_local=True).seconds() == 0.25
+    assert Pace(is_local=True).seconds() == 0.1
     away = Pace(is_local=False)
     assert away.seconds(lambda: 0.0) == 2.0
     assert away.seconds(lambda: 0.999) == pytest.approx(5.0, abs=0.01)
@@ -34,9 +34,18 @@ def test_details_are_due_at_first_and_then_each_interval(monkeypatch):
         now[0] = 100.0 + second
         due.append(pace.details_are_due())
     assert due == [True, False, False, True, False, True]
+
+
+def test_an_engine_tells_all_of_it_four_times_a_second(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("fairway.aws.pace.monotonic", lambda: now[0])
     near = Pace(is_local=True)
-    assert near.details_are_due()
-    assert near.details_are_due()
+    looks = []
+    for tenth in range(6):
+        now[0] = 100.0 + tenth / 10
+        looks.append((near.details_are_due(), near.services_are_due(2), near.due(["api", "worker"])))
+    all_of_it = (True, True, ["api", "worker"])
+    assert looks == [all_of_it, *[(False, False, [])] * 2, all_of_it, *[(False, False, [])] * 2]
 
 
 @pytest.mark.slow
