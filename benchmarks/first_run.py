@@ -1,4 +1,4 @@
-"""What a newcomer waits for: `fairway --help`, `up` from nothing, `up` again, a deployment, its end, and failed requests. Prints JSON.
+"""What a newcomer waits for, and which requests fail: in planned changes, and when a task or the load balancer is killed. Prints JSON.
 
     PYTHONPATH=src python benchmarks/first_run.py
 
@@ -29,6 +29,10 @@ ROOT = Path(__file__).parent.parent
 PORT = 23901
 CLUSTER = "taskmanager-local"
 SERVICE = "taskmanager-api"
+
+
+KILLED = {"a task's process": ("-m taskmanager.main",), "a task's shim": ("shim", "/api"), "Envoy": ("_bin/envoy",)}
+"""Words of the command lines of what is killed with SIGKILL under load, without a word before."""
 
 
 class Traffic:
@@ -69,6 +73,7 @@ class Stack:
     """A data directory, and the commands on it."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
         self._environment = os.environ | {
             "FAIRWAY_DATA": str(folder / "data"),
             "FAIRWAY_PORT": str(PORT),
@@ -127,12 +132,28 @@ class Stack:
 
     def scale(self, count: int) -> None:
         self.ecs.update_service(cluster=CLUSTER, service=SERVICE, desiredCount=count)
+        self.wait_for(count)
+        time.sleep(4)  # tasks go on draining, and targets are being checked
+
+    def wait_for(self, count: int) -> None:
         while True:
             (service,) = self.ecs.describe_services(cluster=CLUSTER, services=[SERVICE])["services"]
             if service["runningCount"] == service["desiredCount"] == count:
-                break
+                return
             time.sleep(0.1)
-        time.sleep(4)  # tasks go on draining, and targets are being checked
+
+    def kill(self, *words: str) -> None:
+        """Kill the first process of this stack whose command line has `words`: nobody is told before, as when a machine dies."""
+        for process in sorted(Path("/proc").glob("[0-9]*")):
+            try:
+                line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                variables = (process / "environ").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if all(word in line for word in words) and (self._folder in line or self._folder in variables):
+                os.kill(int(process.name), 9)
+                return
+        raise AssertionError(f"no process of {self._folder} has {' and '.join(words)}")
 
 
 def main() -> None:
@@ -169,6 +190,14 @@ def main() -> None:
             stack.run("engine", "restart")
             time.sleep(2)
         failed["engine kill -9, start, restart"] = traffic.figures()
+        lost = figures["requests_when_killed"] = {}
+        for name, words in KILLED.items():
+            with Traffic(stack.address()) as traffic:
+                stack.kill(*words)
+                time.sleep(3)
+                stack.wait_for(5)
+                time.sleep(2)
+            lost[name] = traffic.figures()
     finally:
         stack.run("down", "--purge", "--yes")
         shutil.rmtree(folder)
