@@ -6,6 +6,9 @@ import boto3
 import pytest
 from tests.cli.test_deploy import events, revision, service_of
 from tests.conftest import SUBNETS
+from tests.end_to_end.stack import until
+
+from fairway.deployment.update import update
 
 pytestmark = pytest.mark.slow
 
@@ -71,3 +74,27 @@ def test_ecs_goes_back_by_an_alarm_that_says_what_monitor_says(balanced, fairway
     code, out, err = fairway("deploy", "api", "--tag", "v3", "--until", "shifted", "--urgent", "one alarm is red")
     assert code == 0, out + err
     assert service_of(ecs, project)["deploymentConfiguration"]["alarms"]["enable"] is False
+
+
+def test_what_the_bad_version_did_does_not_take_its_way_back_back(balanced, fairway, ecs, engine, monkeypatch):
+    """An alarm turns red while the good version is being brought back, by the minutes before."""
+    project, cloudwatch = balanced, client(engine, "cloudwatch")
+    for version in ("v1", "v2"):
+        code, out, err = fairway("deploy", "api", "--tag", version, "--until", "shifted", "--json")
+        assert code == 0, out + err
+    configuration = service_of(ecs, project)["deploymentConfiguration"]
+    [red, _] = configuration["alarms"]["alarmNames"]
+
+    def update_and_turn_red(*arguments):
+        begun = update(*arguments)
+        until(lambda: service_of(ecs, project)["deployments"][0]["runningCount"], what="a task of v1 runs")
+        cloudwatch.set_alarm_state(AlarmName=red, StateValue="ALARM", StateReason="what v2 did")
+        return begun
+
+    monkeypatch.setattr("fairway.deployment.way_back.update", update_and_turn_red)
+    code, out, err = fairway("rollback", "api", "--yes")
+    assert code == 0, out + err
+    service = service_of(ecs, project)
+    assert revision(service["taskDefinition"]) == 1
+    assert service["deploymentConfiguration"] == configuration, "the alarms are on again"
+    assert len(service["deployments"]) == 1, "and nothing was deployed for that"

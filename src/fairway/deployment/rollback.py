@@ -17,7 +17,8 @@ from fairway.deployment.lock import Locks
 from fairway.deployment.outcome import EXIT_CODES, Ending, Outcome
 from fairway.deployment.register import mark, run_id
 from fairway.deployment.secret_versions import outdated
-from fairway.deployment.update import refuse_others, stop_deployment, update
+from fairway.deployment.update import refuse_others, stop_deployment
+from fairway.deployment.way_back import restore_alarms, update_back
 from fairway.errors import UsageError
 from fairway.observed import BAD, DEPLOYMENT_TAG, GOOD, ONE_WAY_TAG, ROLLING_BACK, SUCCESSFUL
 from fairway.planning.canonical import living_definition
@@ -248,8 +249,7 @@ def start_rollback(observer: Observer, pace: Pace, plan: RollbackPlan) -> Follow
         going = plan.running.status in ROLLING_BACK
         if going or stop_deployment(observer, plan.running.arn) is None:
             return Followed(plan.service.name, plan.running.arn, plan.current)
-    service = observer.service(plan.service.name)
-    begun = update(observer, pace, plan.settings, service, target.arn)
+    begun = update_back(observer, pace, plan.settings, observer.service(plan.service.name), target.arn)
     return Followed(plan.service.name, begun.record.arn, target)
 
 
@@ -277,6 +277,8 @@ def go_back(
     code = rollback_exit_code(plan, followed.outcome, "" if landed is None else landed.task_definition)
     if code == 0:
         mark(aws, plan.choice.definition.arn, GOOD, aws.now())
+        if followed.target is plan.choice.definition:
+            restore_alarms(observer, plan.service)
     return code, followed
 
 

@@ -17,6 +17,7 @@ from fairway.deployment.outcome import Ending, Outcome
 from fairway.deployment.register import register, with_tags
 from fairway.deployment.resume import find_deployment, find_registered
 from fairway.deployment.update import Started, create, stop_deployment, update
+from fairway.deployment.way_back import restore_alarms, update_back
 from fairway.errors import DeploymentHeld, DeploymentSuperseded, FairwayError
 from fairway.observed import BAD, DIGEST_TAG, GOOD, SETTINGS_TAG, SUCCESSFUL
 from fairway.planning.hashes import settings_hash
@@ -332,7 +333,7 @@ class Services:
         context.tell("taking_back", item.service, f"{why}: back to {was.label()}", task_definition=was.arn)
         try:
             settings = settings_of(observer, service, was.arn)
-            begun = update(observer, context.pace, settings, service, was.arn)
+            begun = update_back(observer, context.pace, settings, service, was.arn)
         except FairwayError as error:
             self.result.went_back[key] = Outcome(Ending.NOT_ROLLED_BACK, error.message)
             return
@@ -342,6 +343,8 @@ class Services:
         while not watcher.look([back]):
             watcher.wait()
         assert back.outcome is not None
+        if back.outcome.ending is Ending.SUCCEEDED:
+            restore_alarms(observer, service)
         self.result.went_back[key] = back.outcome
         context.tell(
             "taken_back",
