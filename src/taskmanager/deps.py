@@ -66,4 +66,4 @@ ReadDep = Annotated[AsyncConnection, Depends(_connection, scope="function")]
 UserId = Annotated[int, Depends(_user_id)]
 """Who asks; 401 without a valid token."""
 PageSize = Annotated[int, Query(alias="limit", ge=1, le=LARGEST_PAGE)]
-Cursor = Annotated[str | None, Query(max_length=64, description="next_cursor of the page before")]
+Cursor = Annotated[str | None, Query(max_length=256, description="next_cursor of the page before")]

@@ -19,13 +19,17 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from taskmanager.activity.router import router as activity
+from taskmanager.comments.router import router as comments
 from taskmanager.db import Database
 from taskmanager.deps import Services
 from taskmanager.edge import Edge, Lifetime
 from taskmanager.exports.router import router as exports
 from taskmanager.faults import begin
 from taskmanager.jobqueue import Queue
+from taskmanager.labels.router import router as labels
 from taskmanager.logs import configure_logs
+from taskmanager.members.router import router as members
 from taskmanager.metrics import RequestMetrics
 from taskmanager.problem_answers import DESCRIBED, install_problem_handlers
 from taskmanager.projects.router import router as projects
@@ -81,7 +85,7 @@ def create_app(settings: Settings, lifetime: Lifetime | None = None) -> Edge:
     app.state.services = services
     app.state.version = settings.app_version
     install_problem_handlers(app)
-    for router in (users, projects, tasks, exports, web):
+    for router in (users, projects, members, labels, tasks, comments, activity, exports, web):
         app.include_router(router)
     return Edge(
         app,

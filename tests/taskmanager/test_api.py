@@ -4,9 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
+from tests.taskmanager.calls import PROBLEM, assert_problem
 from tests.taskmanager.processes import KEY
-
-PROBLEM = "application/problem+json"
 
 
 async def project_of(client, headers, name="Garden"):
@@ -20,13 +19,6 @@ async def task_of(client, headers, project_id, **fields):
     answer = await client.post(f"/projects/{project_id}/tasks", json={"title": "dig", **fields}, headers=headers)
     assert answer.status_code == 201, answer.text
     return answer.json()
-
-
-def assert_problem(answer, status, code):
-    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
-    body = answer.json()
-    assert (body["status"], body["code"]) == (status, code)
-    assert body["request_id"] == answer.headers["x-request-id"]
 
 
 async def test_somebody_registers_signs_in_and_is_known(client, sign_in):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -10,8 +11,11 @@ from sqlalchemy.exc import IntegrityError
 from taskmanager.db import now
 from taskmanager.problems import Problem
 from taskmanager.users.models import User
+from taskmanager.users.zones import zone_named
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
     from taskmanager.users.passwords import PasswordBox
@@ -44,7 +48,13 @@ async def authenticate(connection: AsyncConnection, box: PasswordBox, *, email: 
     return int(row.id)
 
 
-async def read_user(connection: AsyncConnection, user_id: int) -> dict[str, object] | None:
-    query = select(User.id, User.email, User.name, User.created_at).where(User.id == user_id)
+async def read_user(connection: AsyncConnection | AsyncSession, user_id: int) -> dict[str, object] | None:
+    query = select(User.id, User.email, User.name, User.created_at, User.time_zone).where(User.id == user_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return dict(row) if row else None
+
+
+async def time_zone_of(connection: AsyncConnection, user_id: int) -> tzinfo:
+    """The zone in which the user's days begin and end; UTC for one that this machine does not know any more."""
+    name = (await connection.execute(select(User.time_zone).where(User.id == user_id))).scalar_one_or_none()
+    return zone_named(name or "UTC") or UTC

@@ -1,0 +1,172 @@
+"""Lists of tasks: filtered, sorted, a page at a time, whoever made the projects.
+
+A page costs the same wherever it is, since it begins in an index: of the owner, the project, the assignee or the parent, each
+by id and by due date. The orders by priority and by change have no index: they sort all tasks that the filters let through.
+So do filters that let few through: the database reads on until the page is full.
+
+The search (`text`) is a LIKE with a wildcard at both ends: it reads titles and descriptions of the whole scope until the page
+is full, about a second for a million tasks. Neither database's full-text index would find parts of words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import and_, exists, func, literal, or_, select, union_all
+
+from taskmanager.access import is_known_project, shared_projects
+from taskmanager.labels.models import TaskLabel
+from taskmanager.projects.models import Project
+from taskmanager.tasks.models import Task
+from taskmanager.tasks.sorting import DEFAULT, Sort
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date, datetime
+
+    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+Conditions = tuple["ColumnElement[bool]", ...]
+_BRANCHES: Final = 100
+"""Of one UNION: SQLite takes 500."""
+
+_KEY: Final = select(Project.key).where(Project.id == Task.project_id).scalar_subquery().label("project_key")
+_LABELS: Final = (
+    select(func.group_concat(TaskLabel.label_id))
+    .where(TaskLabel.task_id == Task.id)
+    .scalar_subquery()
+    .label("label_ids")
+)
+COLUMNS: Final = (
+    Task.id,
+    Task.project_id,
+    Task.title,
+    Task.description,
+    Task.status,
+    Task.priority,
+    Task.due_at,
+    Task.created_at,
+    Task.updated_at,
+    Task.number,
+    Task.assignee_id,
+    Task.parent_id,
+    Task.due_on,
+    Task.version,
+    _KEY,
+    _LABELS,
+)
+"""What a task is shown by. Key and labels are looked up for each row that is shown: they change no plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which tasks are listed; None filters nothing."""
+
+    project_id: int | None = None
+    """The caller has looked up the right to it."""
+    status: str | None = None
+    priority: int | None = None
+    assignee_id: int | None = None
+    parent_id: int | None = None
+    label_id: int | None = None
+    overdue: tuple[datetime, date] | None = None
+    """Now, and the day that it is where the user is."""
+    text: str | None = None
+
+
+async def list_page(
+    connection: AsyncConnection, user_id: int, wanted: Wanted, *, limit: int, sort: Sort = DEFAULT, cursor: str | None
+) -> list[dict[str, Any]]:
+    """The rows of a page, each with its `sort_value`.
+
+    Raises:
+        Problem: the cursor is none of this list.
+    """
+    conditions = (*_filters(wanted), *sort.after(cursor))
+    scope = _scope(user_id, wanted)
+    if scope is not None:
+        return await _read(connection, _page(sort, limit, (*scope, *conditions)))
+    # the hot read: one statement for somebody who is in no project of others, which each row of theirs tells
+    is_shared = exists(shared_projects(user_id)).label("is_shared")
+    own = await _read(connection, _page(sort, limit, (Task.owner_id == user_id, *conditions), is_shared))
+    if own and not own[0]["is_shared"]:
+        return own
+    shared = (await connection.execute(shared_projects(user_id))).scalars().all()
+    for start in range(0, len(shared), _BRANCHES):
+        own += await _read(connection, _pages(sort, limit, shared[start : start + _BRANCHES], conditions))
+    own.sort(key=lambda row: (row["sort_value"], row["id"]), reverse=sort.is_descending)
+    return own[:limit]
+
+
+def _scope(user_id: int, wanted: Wanted) -> Conditions | None:
+    """The one index in which the list begins; None when it is all tasks of the user."""
+    if wanted.parent_id is not None:
+        scope: Conditions = (Task.parent_id == wanted.parent_id,)
+    elif wanted.project_id is not None:
+        return (Task.project_id == wanted.project_id,)
+    elif wanted.assignee_id is not None:
+        scope = (Task.assignee_id == wanted.assignee_id,)
+    elif wanted.label_id is not None:
+        scope = (Task.id.in_(select(TaskLabel.task_id).where(TaskLabel.label_id == wanted.label_id)),)
+    else:
+        return None
+    return (*scope, is_known_project(user_id, Task.project_id, Task.owner_id))
+
+
+def _filters(wanted: Wanted) -> Conditions:
+    columns = ("project_id", "status", "priority", "assignee_id", "parent_id")
+    found: list[ColumnElement[bool]] = [
+        getattr(Task, name) == value for name in columns if (value := getattr(wanted, name)) is not None
+    ]
+    if wanted.label_id is not None:
+        found.append(exists().where(TaskLabel.task_id == Task.id, TaskLabel.label_id == wanted.label_id))
+    if wanted.overdue is not None:
+        moment, today = wanted.overdue
+        late = or_(Task.due_at < moment, Task.due_on < today)
+        # the first is a range of an index: a day that is over anywhere has begun in UTC
+        found.append(and_(Task.due_sort < moment, Task.status != "done", late))
+    if wanted.text is not None:
+        parts = (column.contains(wanted.text, autoescape=True) for column in (Task.title, Task.description))
+        found.append(or_(*parts))
+    return tuple(found)
+
+
+def _page(sort: Sort, limit: int, conditions: Conditions, *more: Any) -> Select[*tuple[Any, ...]]:
+    query = select(*COLUMNS, sort.column.label("sort_value"), *more).where(*conditions)
+    return query.order_by(*sort.order).limit(limit)
+
+
+def _pages(sort: Sort, limit: int, project_ids: Iterable[int], conditions: Conditions) -> Select[*tuple[Any, ...]]:
+    """The first rows of several projects together: a page of ids from each one's index, then the rows of the first."""
+    ids = select(Task.id, sort.column.label("sort_value"))
+    branches = [
+        ids.where(Task.project_id == literal(project_id), *conditions).order_by(*sort.order).limit(limit).subquery()
+        for project_id in project_ids
+    ]
+    together = union_all(*(select(branch) for branch in branches)).subquery()
+    order = [together.c.sort_value, together.c.id]
+    first = select(together.c.id).order_by(*(part.desc() if sort.is_descending else part for part in order))
+    page = first.limit(limit).subquery()
+    return select(*COLUMNS, sort.column.label("sort_value")).join(page, page.c.id == Task.id)
+
+
+async def _read(connection: AsyncConnection, query: Select[*tuple[Any, ...]]) -> list[dict[str, Any]]:
+    rows = await connection.execute(query)
+    names = tuple(rows.keys())
+    # labels come as "3,17"
+    return [with_labels(dict(zip(names, row, strict=True))) for row in rows]
+
+
+async def read_rows(database: AsyncConnection | AsyncSession, *conditions: ColumnElement[bool]) -> list[dict[str, Any]]:
+    """The tasks that are meant, as they are shown."""
+    rows = await database.execute(select(*COLUMNS).where(*conditions))
+    return [with_labels(dict(row)) for row in rows.mappings()]
+
+
+def with_labels(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its labels as a list; a database makes one text of them."""
+    text = row["label_ids"]
+    row["label_ids"] = sorted(int(one) for one in str(text).split(",")) if text else []
+    return row
