@@ -20,6 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from taskmanager.activity.router import router as activity
+from taskmanager.apitokens.router import router as apitokens
 from taskmanager.comments.router import router as comments
 from taskmanager.db import Database
 from taskmanager.deps import Services
@@ -33,6 +34,7 @@ from taskmanager.members.router import router as members
 from taskmanager.metrics import RequestMetrics
 from taskmanager.problem_answers import DESCRIBED, install_problem_handlers
 from taskmanager.projects.router import router as projects
+from taskmanager.sessions.router import router as sessions
 from taskmanager.settings import EXIT_CONFIGURATION, ConfigurationError, Settings, load_settings
 from taskmanager.tasks.router import router as tasks
 from taskmanager.users.passwords import PasswordBox
@@ -85,7 +87,7 @@ def create_app(settings: Settings, lifetime: Lifetime | None = None) -> Edge:
     app.state.services = services
     app.state.version = settings.app_version
     install_problem_handlers(app)
-    for router in (users, projects, members, labels, tasks, comments, activity, exports, web):
+    for router in (users, sessions, apitokens, projects, members, labels, tasks, comments, activity, exports, web):
         app.include_router(router)
     return Edge(
         app,

@@ -5,14 +5,30 @@ from __future__ import annotations
 from typing import Final
 
 from taskmanager.activity.models import Activity
+from taskmanager.apitokens.models import ApiToken
 from taskmanager.comments.models import Comment
 from taskmanager.db import Base
 from taskmanager.exports.models import Export, ExportFile
 from taskmanager.labels.models import Label, TaskLabel
 from taskmanager.members.models import Membership
 from taskmanager.projects.models import Project
+from taskmanager.sessions.models import RefreshFamily, RefreshToken
 from taskmanager.tasks.models import Task
 from taskmanager.users.models import User
 
-TABLES: Final = (User, Project, Membership, Task, Label, TaskLabel, Comment, Activity, Export, ExportFile)
+TABLES: Final = (
+    User,
+    Project,
+    Membership,
+    Task,
+    Label,
+    TaskLabel,
+    Comment,
+    Activity,
+    Export,
+    ExportFile,
+    RefreshFamily,
+    RefreshToken,
+    ApiToken,
+)
 metadata: Final = Base.metadata
