@@ -61,6 +61,7 @@ async def _client_name(request: Request) -> str:
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
     async with services(request).database.transaction() as session:
+        request.state.session = session
         yield session
 
 
@@ -98,10 +99,19 @@ async def _caller(
     return await caller_of(request, credentials.credentials if credentials else None)
 
 
-async def _user_id(request: Request, caller: Annotated[Caller, Depends(_caller)]) -> int:
-    refused = None if caller.scopes is None else scope_refusal(caller.scopes, request.method)
+def require_scope(caller: Caller, method: str) -> None:
+    """Go on only if the caller's token, if it is one of the API, allows the method.
+
+    Raises:
+        Problem: it does not.
+    """
+    refused = None if caller.scopes is None else scope_refusal(caller.scopes, method)
     if refused is not None:
         raise refused
+
+
+async def _user_id(request: Request, caller: Annotated[Caller, Depends(_caller)]) -> int:
+    require_scope(caller, request.method)
     return caller.user_id
 
 

@@ -9,6 +9,7 @@ from taskmanager.apitokens.models import ApiToken
 from taskmanager.comments.models import Comment
 from taskmanager.db import Base
 from taskmanager.exports.models import Export, ExportFile
+from taskmanager.idempotency.models import IdempotencyKey
 from taskmanager.labels.models import Label, TaskLabel
 from taskmanager.members.models import Membership
 from taskmanager.projects.models import Project
@@ -30,5 +31,6 @@ TABLES: Final = (
     RefreshFamily,
     RefreshToken,
     ApiToken,
+    IdempotencyKey,
 )
 metadata: Final = Base.metadata

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Response
 from taskmanager.comments import service
 from taskmanager.comments.schemas import CommentRead, CommentWrite
 from taskmanager.deps import Cursor, PageSize, ReadDep, SessionDep, UserId
+from taskmanager.idempotency.route import CreatingRoute
 from taskmanager.paging import Page, PublicId, decode_cursor, page_of
 
-router = APIRouter(prefix="/tasks/{task_id}/comments", tags=["comments"])
+router = APIRouter(prefix="/tasks/{task_id}/comments", tags=["comments"], route_class=CreatingRoute)
 
 
 @router.get("", response_model=Page[CommentRead])

@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from taskmanager.deps import ReadDep, SessionDep, UserId
+from taskmanager.idempotency.route import CreatingRoute
 from taskmanager.labels import service
 from taskmanager.labels.schemas import LabelChange, LabelCreate, LabelRead
 from taskmanager.paging import Page, PublicId
 
-router = APIRouter(prefix="/projects/{project_id}/labels", tags=["labels"])
+router = APIRouter(prefix="/projects/{project_id}/labels", tags=["labels"], route_class=CreatingRoute)
 
 
 @router.get("", response_model=Page[LabelRead])

@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from taskmanager.deps import ReadDep, SessionDep, UserId
+from taskmanager.idempotency.route import CreatingRoute
 from taskmanager.members import service
 from taskmanager.members.schemas import MemberChange, MemberCreate, MemberRead
 from taskmanager.paging import Page, PublicId
 
-router = APIRouter(prefix="/projects/{project_id}/members", tags=["members"])
+router = APIRouter(prefix="/projects/{project_id}/members", tags=["members"], route_class=CreatingRoute)
 
 
 @router.get("", response_model=Page[MemberRead])

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from taskmanager.deps import Cursor, PageSize, ServicesDep, SessionDep, UserId
+from taskmanager.idempotency.route import CreatingRoute
 from taskmanager.paging import Page, PublicId, decode_cursor, page_of
 from taskmanager.projects import service
 from taskmanager.projects.schemas import ProjectChange, ProjectCreate, ProjectRead
 from taskmanager.projects.settle import settle_projects
 
-router = APIRouter(prefix="/projects", tags=["projects"])
+router = APIRouter(prefix="/projects", tags=["projects"], route_class=CreatingRoute)
 
 
 @router.post("", status_code=201, response_model=ProjectRead)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from taskmanager.access import Action, access_to_project
 from taskmanager.deps import Cursor, PageSize, ServicesDep, SessionDep, UserId
+from taskmanager.idempotency.route import CreatingRoute
 from taskmanager.paging import Page, PublicId
 from taskmanager.projects.settle import settle, settle_projects
 from taskmanager.tasks import service
@@ -19,7 +20,7 @@ from taskmanager.tasks.listing import list_page
 from taskmanager.tasks.schemas import TaskChange, TaskCreate, TaskRead
 from taskmanager.tasks.versions import etag_of
 
-router = APIRouter(tags=["tasks"])
+router = APIRouter(tags=["tasks"], route_class=CreatingRoute)
 IfMatch = Annotated[str | None, Header(max_length=1_000, description="The ETag of the version that is to be changed.")]
 Rows = list[dict[str, Any]]
 
