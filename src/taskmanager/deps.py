@@ -16,6 +16,9 @@ from taskmanager.db import Database
 from taskmanager.jobqueue import Queue
 from taskmanager.paging import LARGEST_PAGE
 from taskmanager.problems import Problem
+from taskmanager.ratelimits.limiter import RateLimiter
+from taskmanager.ratelimits.policy import Policy
+from taskmanager.ratelimits.window import address_group
 from taskmanager.users.passwords import PasswordBox
 from taskmanager.users.tokens import Tokens, unauthorised
 
@@ -28,6 +31,8 @@ class Services:
     tokens: Tokens
     passwords: PasswordBox
     queue: Queue
+    limiter: RateLimiter
+    limits: Policy
     trusted_proxies: int = 0
     """Balancers of our own in front of the process."""
 
@@ -96,7 +101,15 @@ async def caller_of(request: Request, bearer: str | None) -> Caller:
 async def _caller(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    return await caller_of(request, credentials.credentials if credentials else None)
+    caller = await caller_of(request, credentials.credentials if credentials else None)
+    known = services(request)
+    await known.limiter.hit(known.limits.user, str(caller.user_id))
+    return caller
+
+
+async def _limit_address(request: Request) -> None:
+    known = services(request)
+    await known.limiter.hit(known.limits.address, address_group(client_address(request)))
 
 
 def require_scope(caller: Caller, method: str) -> None:
@@ -131,6 +144,8 @@ UserId = Annotated[int, Depends(_user_id)]
 """Who asks; 401 without a valid token, 403 with an API token whose scopes are not enough."""
 SignedInId = Annotated[int, Depends(_signed_in_id)]
 """Who asks and has signed in: no API token is enough."""
+AddressLimited = Depends(_limit_address)
+"""Of a route that anybody may call, and that costs a look at a password or gives a token."""
 ClientName = Annotated[str, Depends(_client_name)]
 PageSize = Annotated[int, Query(alias="limit", ge=1, le=LARGEST_PAGE)]
 Cursor = Annotated[str | None, Query(max_length=256, description="next_cursor of the page before")]

@@ -34,6 +34,8 @@ from taskmanager.members.router import router as members
 from taskmanager.metrics import RequestMetrics
 from taskmanager.problem_answers import DESCRIBED, install_problem_handlers
 from taskmanager.projects.router import router as projects
+from taskmanager.ratelimits.limiter import RateLimiter
+from taskmanager.ratelimits.policy import policy_of
 from taskmanager.sessions.router import router as sessions
 from taskmanager.settings import EXIT_CONFIGURATION, ConfigurationError, Settings, load_settings
 from taskmanager.tasks.router import router as tasks
@@ -67,12 +69,22 @@ def create_app(settings: Settings, lifetime: Lifetime | None = None) -> Edge:
     assert settings.jwt_secret_key is not None
     database = Database(settings.database_url.get_secret_value())
     tokens = Tokens(settings.jwt_secret_key.get_secret_value())
-    services = Services(database, tokens, PasswordBox(), Queue(settings))
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    services = Services(
+        database,
+        tokens,
+        PasswordBox(),
+        Queue(settings),
+        RateLimiter(redis_url),
+        policy_of(settings),
+        trusted_proxies=settings.proxies,
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await services.queue.close()
+        await services.limiter.close()
         await database.close()
 
     # the interactive pages of documentation load scripts from elsewhere: only the description is served

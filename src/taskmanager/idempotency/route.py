@@ -42,10 +42,12 @@ async def _once(request: Request, key: str, handle: Handler) -> Response:
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     caller = await caller_of(request, token if scheme.lower() == "bearer" else None)
     require_scope(caller, request.method)
-    database = services(request).database
+    known = services(request)
+    database = known.database
     fingerprint = fingerprint_of(request.method, request.url.path, await request.body())
     claimed = await claim(database, caller.user_id, key, fingerprint)
     if isinstance(claimed, Reply):
+        await known.limiter.hit(known.limits.user, str(caller.user_id))  # what is not handled is counted here
         headers = {**claimed.headers, REPLAYED: "true"}
         return Response(claimed.body, claimed.status, headers, media_type="application/json")
     try:

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, Response
 
-from taskmanager.deps import ClientName, ServicesDep, SessionDep
+from taskmanager.deps import AddressLimited, ClientName, ServicesDep, SessionDep
 from taskmanager.problems import Problem
 from taskmanager.sessions import service
 from taskmanager.sessions.rotation import Verdict
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/auth", tags=["auth"])
 log = structlog.stdlib.get_logger(__name__)
 
 
-@router.post("/refresh", response_model=Token)
+@router.post("/refresh", response_model=Token, dependencies=[AddressLimited])
 async def refresh(body: Refresh, services: ServicesDep, client: ClientName) -> Any:
     async with services.database.transaction() as session:
         verdict, user_id, token = await service.refresh(session, body.refresh_token.get_secret_value(), client)

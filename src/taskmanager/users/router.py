@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter, Response
 
-from taskmanager.deps import ReadDep, ServicesDep, SessionDep, SignedInId, UserId
+from taskmanager.deps import AddressLimited, ReadDep, Services, ServicesDep, SessionDep, SignedInId, UserId
+from taskmanager.problems import Problem
 from taskmanager.sessions.service import begin_family, end_all_families
 from taskmanager.users import service
 from taskmanager.users.schemas import Login, PasswordChange, Token, UserChange, UserCreate, UserRead
@@ -14,7 +17,7 @@ from taskmanager.users.schemas import Login, PasswordChange, Token, UserChange, 
 router = APIRouter(tags=["users"])
 
 
-@router.post("/users", status_code=201, response_model=UserRead)
+@router.post("/users", status_code=201, response_model=UserRead, dependencies=[AddressLimited])
 async def register(body: UserCreate, services: ServicesDep) -> Any:
     # hashed before the transaction begins: it takes tens of milliseconds, and SQLite has one writer
     hashed = await services.passwords.hash(body.password.get_secret_value())
@@ -22,12 +25,11 @@ async def register(body: UserCreate, services: ServicesDep) -> Any:
         return await service.register(session, email=body.email, name=body.name, password_hash=hashed)
 
 
-@router.post("/login", response_model=Token)
+@router.post("/login", response_model=Token, dependencies=[AddressLimited])
 async def login(body: Login, services: ServicesDep) -> Any:
-    async with services.database.read() as connection:
-        user_id = await service.authenticate(
-            connection, services.passwords, email=body.email, password=body.password.get_secret_value()
-        )
+    password = body.password.get_secret_value()
+    async with _limited_failures(services, body.email), services.database.read() as connection:
+        user_id = await service.authenticate(connection, services.passwords, email=body.email, password=password)
     async with services.database.transaction() as session:
         refresh_token = await begin_family(session, user_id)
     return services.tokens.answer(user_id, refresh_token)
@@ -46,9 +48,24 @@ async def change_me(body: UserChange, session: SessionDep, user_id: UserId) -> A
 @router.post("/users/me/password", status_code=204, response_class=Response)
 async def change_password(body: PasswordChange, services: ServicesDep, user_id: SignedInId) -> None:
     old, new = body.old_password.get_secret_value(), body.new_password.get_secret_value()
-    async with services.database.read() as connection:
+    async with _limited_failures(services, str(user_id)), services.database.read() as connection:
         known = await service.check_password(connection, services.passwords, user_id, old)
     hashed = await services.passwords.hash(new)
     async with services.database.transaction() as session:
         await service.change_password(session, user_id, known=known, hashed=hashed)
         await end_all_families(session, user_id)
+
+
+@contextlib.asynccontextmanager
+async def _limited_failures(services: Services, account: str) -> AsyncIterator[None]:
+    """Count a wrong password; after too many, no more are looked at.
+
+    Raises:
+        Problem: there were too many.
+    """
+    await services.limiter.check(services.limits.account, account)
+    try:
+        yield
+    except Problem:
+        await services.limiter.hit(services.limits.account, account)
+        raise
