@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from taskmanager.apitokens.service import PREFIX, find_token, scope_refusal
 from taskmanager.db import Database
 from taskmanager.jobqueue import Queue
+from taskmanager.outbox.relay import Relay
+from taskmanager.outbox.service import ENQUEUED
 from taskmanager.paging import LARGEST_PAGE
 from taskmanager.problems import Problem
 from taskmanager.ratelimits.limiter import RateLimiter
@@ -31,6 +33,7 @@ class Services:
     tokens: Tokens
     passwords: PasswordBox
     queue: Queue
+    relay: Relay
     limiter: RateLimiter
     limits: Policy
     trusted_proxies: int = 0
@@ -68,6 +71,9 @@ async def _session(request: Request) -> AsyncIterator[AsyncSession]:
     async with services(request).database.transaction() as session:
         request.state.session = session
         yield session
+        has_jobs = session.info.get(ENQUEUED, False)
+    if has_jobs:
+        services(request).relay.wake()
 
 
 async def _connection(request: Request) -> AsyncIterator[AsyncConnection]:

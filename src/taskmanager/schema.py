@@ -12,7 +12,11 @@ from taskmanager.exports.models import Export, ExportFile
 from taskmanager.idempotency.models import IdempotencyKey
 from taskmanager.labels.models import Label, TaskLabel
 from taskmanager.members.models import Membership
+from taskmanager.notifications.models import Notification
+from taskmanager.outbox.models import OutboxJob
+from taskmanager.parked.models import ParkedJob
 from taskmanager.projects.models import Project
+from taskmanager.reminders.models import Reminder
 from taskmanager.sessions.models import RefreshFamily, RefreshToken
 from taskmanager.tasks.models import Task
 from taskmanager.users.models import User
@@ -32,5 +36,9 @@ TABLES: Final = (
     RefreshToken,
     ApiToken,
     IdempotencyKey,
+    OutboxJob,
+    Notification,
+    Reminder,
+    ParkedJob,
 )
 metadata: Final = Base.metadata

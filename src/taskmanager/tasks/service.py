@@ -10,9 +10,11 @@ from taskmanager.access import Action, access_to_project, access_to_task, is_kno
 from taskmanager.activity.service import Entry, changes, record
 from taskmanager.db import now
 from taskmanager.labels.service import labels_of, put_labels
+from taskmanager.notifications.service import tell_later
 from taskmanager.paging import encode_cursor
 from taskmanager.problems import Problem, not_found
 from taskmanager.projects.settle import next_number
+from taskmanager.reminders.service import due_changed
 from taskmanager.tasks.listing import Wanted, list_page, read_rows
 from taskmanager.tasks.models import Task
 from taskmanager.tasks.versions import etag_of, require_match
@@ -44,6 +46,7 @@ async def create_task(session: AsyncSession, user_id: int, project_id: int, fiel
     if fields.get(_LABELS):
         await put_labels(session, project_id, task.id, fields[_LABELS])
     record(session, user_id, project_id, [Entry("task", "created", new=task.title)], task_id=task.id)
+    await _tell_assignee(session, user_id, task)
     return task
 
 
@@ -101,6 +104,10 @@ async def change_task(
     task.updated_at = now()
     record(session, user_id, access.project_id, entries, task_id=task_id)
     await session.flush()
+    if "assignee_id" in changed:
+        await _tell_assignee(session, user_id, task)
+    if "due_at" in changed:
+        await due_changed(session, task_id, task.due_at)
 
 
 async def delete_task(session: AsyncSession, user_id: int, task_id: int, *, if_match: str | None = None) -> None:
@@ -159,6 +166,13 @@ async def _check_parent(session: AsyncSession, project_id: int, task_id: int | N
     )
     if refused is not None:
         raise refused
+
+
+async def _tell_assignee(session: AsyncSession, user_id: int, task: Task) -> None:
+    """Whoever is given a task by somebody else hears of it."""
+    if task.assignee_id is not None and task.assignee_id != user_id:
+        key = f"assigned-{task.id}-{task.version}"
+        await tell_later(session, task.assignee_id, "assigned", task.title, key=key, task_id=task.id)
 
 
 async def _locked(session: AsyncSession, task_id: int) -> Task:
