@@ -23,7 +23,7 @@ from taskmanager.db import Database
 from taskmanager.exports.service import write_export
 from taskmanager.jobnames import MESSAGE_VERSION, NOTIFY, PURGE, REMIND, WRITE_EXPORT
 from taskmanager.notifications.service import notify
-from taskmanager.outbox.service import purge
+from taskmanager.outbox.service import mark_done, purge
 from taskmanager.parked.service import park
 from taskmanager.reminders.service import remind
 from taskmanager.settings import Settings, load_settings
@@ -77,7 +77,7 @@ def _job(name: str, work: Work) -> Any:
         log.info("job begins", job=name, key=self.request.id)
         try:
             misbehave(_settings())
-            done = run_async(_with_database(work, arguments))
+            done = run_async(_with_database(work, self.request.id, arguments))
         except Reject:
             raise
         except Exception as error:
@@ -91,13 +91,17 @@ def _job(name: str, work: Work) -> Any:
     return run
 
 
-async def _with_database(work: Work, arguments: Mapping[str, Any]) -> bool:
+async def _with_database(work: Work, key: str | None, arguments: Mapping[str, Any]) -> bool:
     settings = _settings()
     assert settings.database_url is not None
     # unpooled: the loop of a job does nothing between jobs, and could not keep a connection alive
     database = Database(settings.database_url.get_secret_value(), pooled=False)
     try:
-        return await work(database, settings, **arguments)
+        done = await work(database, settings, **arguments)
+        if key is not None:
+            async with database.transaction() as session:
+                await mark_done(session, key)
+        return done
     finally:
         await database.close()
 
@@ -110,7 +114,7 @@ def _park(task: Any, name: str, arguments: Mapping[str, Any], error: Exception) 
             return await park(session, name, str(task.request.id), arguments, error)
 
     try:
-        run_async(_with_database(work, {}))
+        run_async(_with_database(work, task.request.id, {}))
     except Exception as unparked:
         raise task.retry(exc=unparked, countdown=_LONGEST_RETRY_SECONDS) from unparked
 

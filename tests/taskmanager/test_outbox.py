@@ -15,7 +15,7 @@ from taskmanager.outbox import relay as relays
 from taskmanager.outbox import service
 from taskmanager.outbox.models import OutboxJob
 from taskmanager.outbox.relay import Relay, pause_seconds
-from taskmanager.outbox.service import cancel, claim, enqueue, mark_sent, purge, put_back
+from taskmanager.outbox.service import cancel, claim, enqueue, mark_done, mark_sent, purge, put_back
 
 
 class FakeQueue:
@@ -96,13 +96,25 @@ async def test_what_is_cancelled_is_not_sent(database):
     assert [job.key for job in await claim(database)] == ["b"]
 
 
+async def test_a_queue_that_lost_its_memory_gets_again_what_is_not_done(database, monkeypatch):
+    await put(database, "done", "lost")
+    await mark_sent(database, await claim(database))
+    async with database.transaction() as session:
+        await mark_done(session, "done")
+    assert await claim(database) == []
+    monkeypatch.setattr(service, "now", lambda: now() + service.RESENT_AFTER + timedelta(seconds=1))
+    assert [job.key for job in await claim(database)] == ["lost"]
+
+
 async def test_old_jobs_are_forgotten_and_their_keys_free(database):
     await put(database, "old", "new", "waiting")
     jobs = await claim(database)
-    await mark_sent(database, jobs[:2])
+    await mark_sent(database, jobs)
     async with database.transaction() as session:
+        for key in ("old", "new"):
+            await mark_done(session, key)
         old = update(OutboxJob).where(OutboxJob.key == "old")
-        await session.execute(old.values(sent_at=now() - service.KEPT - timedelta(minutes=1)))
+        await session.execute(old.values(done_at=now() - service.KEPT - timedelta(minutes=1)))
         await purge(session)
     assert await put(database, "old", "new", "waiting") == [True, False, False]
 

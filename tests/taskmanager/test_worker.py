@@ -226,7 +226,9 @@ def test_the_worker_crashes_leaves_and_misbehaves_as_told(work, run, url):
     assert wrong.popen.wait(30) == 78
     assert wrong.output().startswith("taskmanager-worker: DATABASE_URL is missing")
     assert "CELERY_BROKER_URL is missing (redis://HOST:PORT/N, the queue of the worker)\n" in wrong.output()
-    later = work(TASKMANAGER_FAULTS="crash_after=3")
+    later = run(
+        WORKER, CELERY_BROKER_URL=url, HOSTNAME="later", JWT_SECRET_KEY=None, TASKMANAGER_FAULTS="crash_after=3"
+    )
     assert later.popen.wait(30) == 1
 
 

@@ -16,7 +16,7 @@ class OutboxJob(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_key", "key", unique=True),
-        Index("ix_outbox_sent_at_due_at", "sent_at", "due_at"),
+        Index("ix_outbox_done_at_due_at", "done_at", "due_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -27,7 +27,9 @@ class OutboxJob(Base):
     """JSON: the arguments of the job."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    """Not before this it goes to the queue: the queue itself is no place to wait for long."""
+    """Not before this it goes to the queue: the queue itself is no place to wait for long. Sent, it is due again much later."""
     claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Until then a relay is sending it; one that died in the middle is followed by another."""
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """The worker says so: a queue that lost its memory gets the job again."""

@@ -1,7 +1,8 @@
-"""Jobs wait here from the commit of what needs them until the queue has them.
+"""Jobs stay here from the commit of what needs them until the worker has done them.
 
-A job is marked as sent after the queue took it. A process that dies between the two leaves it to be sent again, and so does a
-lease that ends too early: the effect of each job has a key of its own in the database, and happens once.
+A job that the queue took is due again after RESENT_AFTER, unless the worker has said that it is done: a queue that lost its
+memory loses no job. A process that dies between sending and marking leaves a job to be sent again, too. The effect of each job has
+a key of its own in the database, and happens once.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 BATCH: Final = 100
 LEASE: Final = timedelta(seconds=30)
 """Longer than sending a batch takes, with a queue that answers slowly."""
+RESENT_AFTER: Final = timedelta(minutes=15)
+"""Longer than jobs wait in the queue, but for bad times; then there are more messages for a while, and no more effects."""
 KEPT: Final = timedelta(days=7)
-"""How long a job that was sent is known by its key."""
+"""How long a job that was done is known by its key."""
 ENQUEUED: Final = "outbox_enqueued"
 """In `session.info`: there is something to relay after the commit."""
 
@@ -80,7 +83,14 @@ async def claim(database: Database) -> list[Job]:
 
 async def mark_sent(database: Database, jobs: Sequence[Job]) -> None:
     """The queue has them."""
-    await _update(database, jobs, sent_at=now(), claimed_until=None)
+    moment = now()
+    await _update(database, jobs, sent_at=moment, due_at=moment + RESENT_AFTER, claimed_until=None)
+
+
+async def mark_done(session: AsyncSession, key: str) -> None:
+    """The job with this key is done, or parked: nobody has to send it again."""
+    row = update(OutboxJob).where(OutboxJob.key == key, OutboxJob.done_at.is_(None))
+    await session.execute(row.values(done_at=now()).execution_options(synchronize_session=False))
 
 
 async def put_back(database: Database, jobs: Sequence[Job]) -> None:
@@ -89,13 +99,13 @@ async def put_back(database: Database, jobs: Sequence[Job]) -> None:
 
 
 async def purge(session: AsyncSession) -> None:
-    """Delete what was sent long ago."""
-    await session.execute(delete(OutboxJob).where(OutboxJob.sent_at < now() - KEPT))
+    """Delete what was done long ago."""
+    await session.execute(delete(OutboxJob).where(OutboxJob.done_at < now() - KEPT))
 
 
 def _due(moment: datetime) -> tuple[ColumnElement[bool], ...]:
     is_free = or_(OutboxJob.claimed_until.is_(None), OutboxJob.claimed_until < moment)
-    return OutboxJob.sent_at.is_(None), OutboxJob.due_at <= moment, is_free
+    return OutboxJob.done_at.is_(None), OutboxJob.due_at <= moment, is_free
 
 
 async def _update(database: Database, jobs: Sequence[Job], **values: Any) -> None:

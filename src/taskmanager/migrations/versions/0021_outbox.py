@@ -28,12 +28,13 @@ def upgrade() -> None:
         sa.Column("due_at", UtcDateTime, nullable=False),
         sa.Column("claimed_until", UtcDateTime, nullable=True),
         sa.Column("sent_at", UtcDateTime, nullable=True),
+        sa.Column("done_at", UtcDateTime, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
         # a run that was killed between the statement and its record is simply run again
         if_not_exists=True,
     )
     create_index_once("ix_outbox_key", "outbox", ["key"], unique=True)
-    create_index_once("ix_outbox_sent_at_due_at", "outbox", ["sent_at", "due_at"])
+    create_index_once("ix_outbox_done_at_due_at", "outbox", ["done_at", "due_at"])
 
 
 def downgrade() -> None:
