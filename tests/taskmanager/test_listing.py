@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import get_args
 
 import pytest
@@ -183,6 +183,7 @@ async def test_the_hot_read_is_one_statement(client, person):
         pytest.param(Wanted(project_id=1), "-id", "ix_tasks_project_id_id (project_id=? AND id<?)", id="of a project"),
         pytest.param(Wanted(project_id=1, status="done", text="x"), "id", "ix_tasks_project_id_id (project_id=? AND id>?)", id="filters change no plan"),
         pytest.param(Wanted(project_id=1), "-due", "ix_tasks_project_id_due_sort_id (project_id=? AND due_sort=? AND id<?)", id="latest first"),
+        pytest.param(Wanted(project_id=1, overdue=(datetime(2027, 2, 1, tzinfo=UTC), date(2027, 2, 1))), "due", "ix_tasks_project_id_due_sort_id (project_id=? AND due_sort=? AND id>?)", id="late ones"),
         pytest.param(Wanted(assignee_id=1), "-id", "ix_tasks_assignee_id_id (assignee_id=? AND id<?)", id="assigned to somebody"),
         pytest.param(Wanted(assignee_id=1), "due", "ix_tasks_assignee_id_due_sort_id (assignee_id=? AND due_sort=? AND id>?)", id="the next of somebody"),
         pytest.param(Wanted(parent_id=1), "-id", "ix_tasks_parent_id_id (parent_id=? AND id<?)", id="subtasks"),

@@ -118,7 +118,11 @@ async def list_page(
     Raises:
         Problem: the cursor is none of this list.
     """
-    page = _List(sort, limit, _filters(wanted), sort.after(cursor))
+    *before, last = sort.after(cursor)
+    if wanted.overdue is not None:
+        # adds nothing to the filter, but an end to the index: a day that is over anywhere has begun in UTC
+        last = (*last, Task.due_sort < wanted.overdue[0])
+    page = _List(sort, limit, _filters(wanted), (*before, last))
     scope = _scope(user_id, wanted)
     if scope is not None:
         return await _read(connection, page.query(scope[0], [scope[1]]))
@@ -159,9 +163,7 @@ def _filters(wanted: Wanted) -> Conditions:
         found.append(exists().where(TaskLabel.task_id == Task.id, TaskLabel.label_id == wanted.label_id))
     if wanted.overdue is not None:
         moment, today = wanted.overdue
-        late = or_(Task.due_at < moment, Task.due_on < today)
-        # the first is a range of an index: a day that is over anywhere has begun in UTC
-        found.append(and_(Task.due_sort < moment, Task.status != "done", late))
+        found.append(and_(Task.status != "done", or_(Task.due_at < moment, Task.due_on < today)))
     if wanted.text is not None:
         parts = (column.contains(wanted.text, autoescape=True) for column in (Task.title, Task.description))
         found.append(or_(*parts))
