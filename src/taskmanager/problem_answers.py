@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
 # not from the phrases: those change with the version of Python
-_CODES: Final = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+_CODES: Final = {400: "body-malformed", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
 
 _MEDIA_TYPE: Final = "application/problem+json"
 _SCHEMA: Final = {

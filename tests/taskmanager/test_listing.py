@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import get_args
 
 import pytest
 from sqlalchemy import event
 from tests.taskmanager.calls import assert_problem
+from tests.taskmanager.conftest import MYSQL
 
 from taskmanager.paging import decode_cursor, decode_place, encode_cursor
 from taskmanager.problems import Problem
+from taskmanager.tasks.listing import Wanted, list_page
+from taskmanager.tasks.models import Task
 from taskmanager.tasks.schemas import SortName
 from taskmanager.tasks.sorting import SORTS
 
@@ -146,7 +150,7 @@ async def test_tasks_are_filtered(person):
 
 
 async def test_a_member_of_more_projects_than_one_statement_takes_sees_all(person, monkeypatch):
-    monkeypatch.setattr("taskmanager.tasks.listing._BRANCHES", 1)
+    monkeypatch.setattr("taskmanager.tasks.listing._PROJECTS", 1)
     ann, _, _ = await shared_garden(person)
     first = await ann.read("/tasks", limit=5)
     rest = await ann.read("/tasks", limit=200, cursor=first["next_cursor"])
@@ -168,3 +172,61 @@ async def test_the_hot_read_is_one_statement(client, person):
     assert len(await ann.ids("/tasks")) == 1
     assert [statement for statement in statements if "FROM tasks" in statement] == statements
     assert len(statements) == 1
+
+
+@pytest.mark.skipif(MYSQL is not None, reason="the plan is told in SQLite's words")
+@pytest.mark.parametrize(
+    ("wanted", "sort", "plan"),
+    [
+        pytest.param(Wanted(), "-id", "ix_tasks_owner_id_id (owner_id=? AND id<?)", id="mine"),
+        pytest.param(Wanted(), "due", "ix_tasks_owner_id_due_sort_id (owner_id=? AND due_sort=? AND id>?)", id="mine by due date"),
+        pytest.param(Wanted(project_id=1), "-id", "ix_tasks_project_id_id (project_id=? AND id<?)", id="of a project"),
+        pytest.param(Wanted(project_id=1, status="done", text="x"), "id", "ix_tasks_project_id_id (project_id=? AND id>?)", id="filters change no plan"),
+        pytest.param(Wanted(project_id=1), "-due", "ix_tasks_project_id_due_sort_id (project_id=? AND due_sort=? AND id<?)", id="latest first"),
+        pytest.param(Wanted(project_id=1, overdue=(datetime(2027, 2, 1, tzinfo=UTC), date(2027, 2, 1))), "due", "ix_tasks_project_id_due_sort_id (project_id=? AND due_sort=? AND id>?)", id="late ones"),
+        pytest.param(Wanted(assignee_id=1), "-id", "ix_tasks_assignee_id_id (assignee_id=? AND id<?)", id="assigned to somebody"),
+        pytest.param(Wanted(assignee_id=1), "due", "ix_tasks_assignee_id_due_sort_id (assignee_id=? AND due_sort=? AND id>?)", id="the next of somebody"),
+        pytest.param(Wanted(parent_id=1), "-id", "ix_tasks_parent_id_id (parent_id=? AND id<?)", id="subtasks"),
+    ],
+)  # fmt: skip
+async def test_a_page_begins_in_the_middle_of_an_index_and_sorts_nothing(database, wanted, sort, plan):
+    said = []
+
+    def note(_connection, _cursor, statement, parameters, *_):
+        said.append((statement, parameters))
+
+    order = SORTS[sort]
+    cursor = order.cursor_of({"id": 7, "sort_value": datetime(2027, 1, 1, tzinfo=UTC)})
+    async with database.read() as connection:
+        event.listen(database._reader.sync_engine, "before_cursor_execute", note)
+        await list_page(connection, 1, wanted, limit=21, sort=order, cursor=cursor)
+        statement, parameters = said[0]
+        rows = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)).all()
+    steps = [row[3] for row in rows]
+    assert f"SEARCH tasks USING INDEX {plan}" in steps
+    assert steps.count("USE TEMP B-TREE FOR ORDER BY") == (2 if order.column is not Task.id else 0), (
+        "of two pages, at most"
+    )
+    assert not any("SCAN tasks" in step for step in steps)
+
+
+@pytest.mark.skipif(MYSQL is None, reason="needs a server")
+async def test_mysql_is_told_where_a_page_begins(database, person):
+    ann = await person()
+    project = await ann.project()
+    for _ in range(5):
+        await ann.task(project)
+    said = []
+
+    def note(_connection, _cursor, statement, parameters, *_):
+        said.append((statement, parameters))
+
+    async with database.read() as connection:
+        event.listen(database._reader.sync_engine, "before_cursor_execute", note)
+        wanted = Wanted(project_id=int(project["id"]))
+        await list_page(connection, int(ann.id), wanted, limit=2, cursor=encode_cursor(2**40))
+        statement, parameters = said[0]
+        rows = (await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)).mappings().all()
+    [tasks] = [row for row in rows if row["table"] == "tasks"]
+    assert (tasks["type"], tasks["key"]) == ("range", "ix_tasks_project_id_id")
+    assert "filesort" not in (tasks["Extra"] or "")

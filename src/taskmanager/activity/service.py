@@ -11,12 +11,13 @@ from sqlalchemy import select
 from taskmanager.access import Action, access_to_project, access_to_task
 from taskmanager.activity.models import Activity
 from taskmanager.db import now
+from taskmanager.paging import begin_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+    from sqlalchemy.orm import InstrumentedAttribute
 
 _COLUMNS: Final = tuple(
     getattr(Activity, name)
@@ -83,7 +84,7 @@ async def activity_of_project(
 ) -> list[dict[str, Any]]:
     """What was done in a project, newest first."""
     await access_to_project(connection, user_id, project_id, Action.READ)
-    return await _list(connection, Activity.project_id == project_id, before, limit)
+    return await _list(connection, Activity.project_id, project_id, before, limit)
 
 
 async def activity_of_task(
@@ -91,11 +92,12 @@ async def activity_of_task(
 ) -> list[dict[str, Any]]:
     """What was done to a task, newest first."""
     await access_to_task(connection, user_id, task_id, Action.READ)
-    return await _list(connection, Activity.task_id == task_id, before, limit)
+    return await _list(connection, Activity.task_id, task_id, before, limit)
 
 
 async def _list(
-    connection: AsyncConnection, condition: ColumnElement[bool], before: int, limit: int
+    connection: AsyncConnection, column: InstrumentedAttribute[Any], value: int, before: int, limit: int
 ) -> list[dict[str, Any]]:
-    query = select(*_COLUMNS).where(condition, Activity.id < before).order_by(Activity.id.desc()).limit(limit)
+    query = select(*_COLUMNS).where(column == value, Activity.id < before).order_by(Activity.id.desc()).limit(limit)
+    query = begin_in(query, Activity, f"ix_activities_{column.key}_id")
     return [dict(row) for row in (await connection.execute(query)).mappings()]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import Request, Response
+from fastapi import Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security.utils import get_authorization_scheme_param
 
@@ -24,6 +24,11 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class CreatingRoute(APIRoute):
     """A route whose POST is done once for each key; its handler writes in the session that it is given."""
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if options.get("methods") in ({"POST"}, ["POST"]):
+            options["dependencies"] = [*(options.get("dependencies") or ()), Depends(_described)]
+        super().__init__(path, endpoint, **options)
+
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
         if self.methods != {"POST"}:
@@ -34,6 +39,15 @@ class CreatingRoute(APIRoute):
             return await handle(request) if key is None else await _once(request, key, handle)
 
         return handle_once
+
+
+async def _described(
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="Drawn by the client for what it asks once; the reply is stored for 24 hours."),
+    ] = None,
+) -> None:
+    """Say in the description of the API that the header is taken; `handle_once` has seen to it."""
 
 
 async def _once(request: Request, key: str, handle: Handler) -> Response:

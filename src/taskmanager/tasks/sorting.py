@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, or_
-
 from taskmanager.paging import BY_ID, decode_place, encode_cursor, invalid_cursor
 from taskmanager.tasks.models import Task
 
@@ -36,26 +34,27 @@ class Sort:
         columns = (Task.id,) if self.column is Task.id else (self.column, Task.id)
         return tuple(column.desc() if self.is_descending else column.asc() for column in columns)
 
-    def after(self, cursor: str | None) -> tuple[ColumnElement[bool], ...]:
-        """The condition that a row comes behind the place; nothing without a cursor.
+    def after(self, cursor: str | None) -> tuple[tuple[ColumnElement[bool], ...], ...]:
+        """The ranges of an index in which the rows behind the place are, one after the other; all of it without a cursor.
+
+        By another column than the id these are the rest of the rows that are equal there, and those beyond. Said in one
+        condition, neither database would begin in the middle of many equal ones.
 
         Raises:
             Problem: we did not give this cursor out, or in another order.
         """
         if cursor is None:
-            return ()
+            return ((),)
         last_id, text = decode_place(cursor, self.name)
+        behind = Task.id < last_id if self.is_descending else Task.id > last_id
         if self.column is Task.id:
-            return (Task.id < last_id,) if self.is_descending else (Task.id > last_id,)
+            return ((behind,),)
         try:
             value = self.parse(text)
         except ValueError:
             raise invalid_cursor() from None
-        behind = Task.id < last_id if self.is_descending else Task.id > last_id
-        # said twice: the first condition alone is a range of an index
-        if self.is_descending:
-            return (self.column <= value, or_(self.column < value, behind))
-        return (self.column >= value, or_(self.column > value, and_(self.column == value, behind)))
+        beyond = self.column < value if self.is_descending else self.column > value
+        return ((self.column == value, behind), (beyond,))
 
     def cursor_of(self, row: Mapping[str, Any]) -> str:
         """The place behind this row, which has the column as `sort_value`."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from taskmanager.paging import PublicId
-from taskmanager.text import Line
+from taskmanager.text import Line, Secret
 from taskmanager.users.zones import zone_named
 
 Email = Annotated[
@@ -28,7 +28,7 @@ def _known_zone(name: str) -> str:
 
 DisplayName = Annotated[Line, Field(max_length=120)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
-Password = Annotated[SecretStr, Field(min_length=10, max_length=256)]
+Password = Annotated[Secret, Field(min_length=10, max_length=256)]
 
 
 class UserCreate(BaseModel):
@@ -57,7 +57,7 @@ class Login(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     email: Email
-    password: Annotated[SecretStr, Field(max_length=256)]
+    password: Annotated[Secret, Field(max_length=256)]
 
 
 class Token(BaseModel):
@@ -85,5 +85,5 @@ class PasswordChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    old_password: Annotated[SecretStr, Field(max_length=256)]
+    old_password: Annotated[Secret, Field(max_length=256)]
     new_password: Password
