@@ -24,6 +24,7 @@ GOOD: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/tasks/{task_id}"): {"title": "dig"},
     ("POST", "/tasks/{task_id}/comments"): {"body": "why?"},
     ("PATCH", "/tasks/{task_id}/comments/{comment_id}"): {"body": "why?"},
+    ("POST", "/tasks/{task_id}/reminders"): {"remind_at": "2099-01-01T00:00:00Z"},
 }
 
 

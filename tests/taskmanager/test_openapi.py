@@ -11,7 +11,7 @@ from tests.taskmanager.calls import PROBLEM
 
 FOLDER = Path(__file__).parents[2] / "docs" / "taskmanager"
 OPEN = {("post", "/users"), ("post", "/login"), ("post", "/auth/refresh"), ("post", "/auth/logout")}
-MAKES = re.compile(r"/(projects|members|labels|tasks|comments)$")
+MAKES = re.compile(r"/(projects|members|labels|tasks|comments|reminders|export)$")
 
 
 async def description(client):
