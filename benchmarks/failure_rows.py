@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -19,13 +20,15 @@ PROBE: Final = '["CMD", "python", "-I", "-S", "taskmanager/probe.py", "http://lo
 BREAKER: Final = '"deploymentCircuitBreaker": {\n      "enable": true,\n      "rollback": true\n    }'
 NO_CHECK: Final = ("--skip", "check")
 """What `check` would refuse before anything is changed (exit code 2) is deployed all the same."""
-BROKEN_REVISION: Final = '''"""A column of a table that nobody has made."""
+_REVISIONS: Final = Path(__file__).parents[1] / "src/taskmanager/migrations/versions"
+_NEWEST: Final = max(path.stem for path in _REVISIONS.glob("0*.py"))
+BROKEN_REVISION: Final = f'''"""A column of a table that nobody has made."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0099_broken"
-down_revision = "0005_export_files"
+down_revision = "{_NEWEST}"
 branch_labels = None
 depends_on = None
 one_way = False

@@ -17,6 +17,8 @@ from celery.worker.consumer.control import Control
 
 from taskmanager import heartbeat
 
+UNREADABLE: Final = "taskmanager.unreadable"
+"""A list at the broker: what is no job at all, byte by byte."""
 RETURN_SECONDS: Final = 5.0
 """How long an unknown job rests here before it goes back, so that it does not circle through the old workers."""
 
@@ -44,6 +46,13 @@ class PatientConsumer(Consumer):
 
         assert self.timer is not None
         self.timer.call_after(RETURN_SECONDS, put_back)
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Keep a message that is no job, out of everybody's way: Celery would drop it."""
+        body = message.body if isinstance(message.body, bytes) else str(message.body).encode()
+        log.error("a message that cannot be read is kept in %s: %s", UNREADABLE, type(exc).__name__)
+        message.channel.client.rpush(UNREADABLE, body)
+        message.ack_log_error(log, self.connection_errors)
 
     def on_close(self) -> None:
         """At a stop: hear of jobs that have just begun, before Celery forgets those of which it has not heard.

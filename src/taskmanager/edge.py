@@ -18,7 +18,7 @@ import structlog
 from starlette.exceptions import HTTPException
 
 from taskmanager.logs import request_id
-from taskmanager.problem_answers import problem_response
+from taskmanager.problem_answers import internal_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -110,8 +110,7 @@ class Edge:
         except Exception as error:  # the outermost layer: nobody else can answer
             log.exception("the request failed", method=scope["method"], path=path, error=type(error).__name__)
             if sender.status is None:
-                response = problem_response(500, "internal-error", "an error happened; it has been noted")
-                await response(scope, receive, sender)
+                await internal_error()(scope, receive, sender)
         finally:
             seconds = time.perf_counter() - began
             status = sender.status or 499  # the client went away before there was an answer

@@ -1,12 +1,17 @@
-"""The API's end of the queue. Celery is imported when the first job is queued: most API processes never do."""
+"""The API's end of the queue. Celery is imported when the first job is sent: it takes memory that few processes need."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from taskmanager.jobnames import MESSAGE_VERSION
+from taskmanager.settings import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from celery import Celery
 
     from taskmanager.settings import Settings
@@ -17,36 +22,27 @@ class QueueUnavailable(Exception):
 
 
 class Queue:
-    """Queues jobs without keeping the event loop waiting."""
+    """Sends jobs without keeping the event loop waiting."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._app: Celery | None = None
         self._lock = threading.Lock()
 
-    async def write_export(self, export_id: int) -> None:
-        """Queue the writing of an export.
+    async def send(self, name: str, key: str, payload: Mapping[str, Any]) -> None:
+        """Give a job to the queue.
 
         Raises:
             QueueUnavailable: the broker does not answer, or none is configured.
         """
-        await asyncio.to_thread(self._send_export, export_id)
+        await asyncio.to_thread(self._send, name, key, payload)
 
-    def _send_export(self, export_id: int) -> None:
+    def _send(self, name: str, key: str, payload: Mapping[str, Any]) -> None:
         from kombu.exceptions import OperationalError  # noqa: PLC0415
 
-        from taskmanager.broker import MESSAGE_VERSION, WRITE_EXPORT  # noqa: PLC0415
-        from taskmanager.settings import ConfigurationError  # noqa: PLC0415
-
         try:
-            app = self._application()
-            # a job of one export has one id, so that its lines in the log of two workers are found together
-            app.send_task(
-                WRITE_EXPORT,
-                kwargs={"export_id": export_id, "v": MESSAGE_VERSION},
-                task_id=f"export-{export_id}",
-                retry=False,
-            )
+            # the id is the key: the lines of one job in the logs of two workers are found together
+            self._application().send_task(name, kwargs={**payload, "v": MESSAGE_VERSION}, task_id=key, retry=False)
         except (OperationalError, OSError) as error:
             raise QueueUnavailable(type(error.__cause__ or error).__name__) from error
         except ConfigurationError as error:

@@ -19,16 +19,27 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from taskmanager.activity.router import router as activity
+from taskmanager.apitokens.router import router as apitokens
+from taskmanager.comments.router import router as comments
 from taskmanager.db import Database
 from taskmanager.deps import Services
 from taskmanager.edge import Edge, Lifetime
 from taskmanager.exports.router import router as exports
 from taskmanager.faults import begin
 from taskmanager.jobqueue import Queue
+from taskmanager.labels.router import router as labels
 from taskmanager.logs import configure_logs
+from taskmanager.members.router import router as members
 from taskmanager.metrics import RequestMetrics
+from taskmanager.notifications.router import router as notifications
+from taskmanager.outbox.relay import Relay
 from taskmanager.problem_answers import DESCRIBED, install_problem_handlers
 from taskmanager.projects.router import router as projects
+from taskmanager.ratelimits.limiter import RateLimiter
+from taskmanager.ratelimits.policy import policy_of
+from taskmanager.reminders.router import router as reminders
+from taskmanager.sessions.router import router as sessions
 from taskmanager.settings import EXIT_CONFIGURATION, ConfigurationError, Settings, load_settings
 from taskmanager.tasks.router import router as tasks
 from taskmanager.users.passwords import PasswordBox
@@ -48,6 +59,21 @@ KEEP_ALIVE_SECONDS: Final = 75
 """Longer than the 60 s after which a load balancer drops an idle connection: the one who sends must be the one who closes."""
 _READY_SECONDS: Final = 2.0
 
+ROUTERS: Final = (
+    users,
+    sessions,
+    apitokens,
+    projects,
+    members,
+    labels,
+    tasks,
+    comments,
+    activity,
+    reminders,
+    notifications,
+    exports,
+    web,
+)
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -61,12 +87,29 @@ def create_app(settings: Settings, lifetime: Lifetime | None = None) -> Edge:
     assert settings.jwt_secret_key is not None
     database = Database(settings.database_url.get_secret_value())
     tokens = Tokens(settings.jwt_secret_key.get_secret_value())
-    services = Services(database, tokens, PasswordBox(), Queue(settings))
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    queue = Queue(settings)
+    services = Services(
+        database,
+        tokens,
+        PasswordBox(),
+        queue,
+        Relay(database, queue),
+        RateLimiter(redis_url),
+        policy_of(settings),
+        trusted_proxies=settings.proxies,
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if settings.broker_url is None:
+            log.warning("jobs wait: no queue is configured (CELERY_BROKER_URL)")
+        else:
+            services.relay.start()
         yield
+        await services.relay.close()
         await services.queue.close()
+        await services.limiter.close()
         await database.close()
 
     # the interactive pages of documentation load scripts from elsewhere: only the description is served
@@ -81,7 +124,7 @@ def create_app(settings: Settings, lifetime: Lifetime | None = None) -> Edge:
     app.state.services = services
     app.state.version = settings.app_version
     install_problem_handlers(app)
-    for router in (users, projects, tasks, exports, web):
+    for router in ROUTERS:
         app.include_router(router)
     return Edge(
         app,

@@ -23,6 +23,7 @@ from sqlalchemy import inspect, text
 from taskmanager.db import Database, make_shared_file, sqlite_path
 from taskmanager.faults import begin
 from taskmanager.logs import configure_logs
+from taskmanager.projects.settle import settle_all
 from taskmanager.settings import EXIT_CONFIGURATION, ConfigurationError, load_settings
 
 if TYPE_CHECKING:
@@ -54,7 +55,12 @@ async def migrate(database: Database, *, lock_seconds: float = LOCK_SECONDS) -> 
         Locked: another run held the lock for all of `lock_seconds`.
     """
     async with database.raw_writer() as connection, _exclusive(database, connection, lock_seconds):
-        return await connection.run_sync(_upgrade)
+        revisions = await connection.run_sync(_upgrade)
+        # rows in short transactions, not in a revision: old processes go on writing meanwhile
+        settled = await settle_all(database)
+    if settled:
+        log.info("projects of an older release were settled", projects=settled)
+    return revisions
 
 
 def _upgrade(connection: Connection) -> tuple[str | None, str | None]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
 # not from the phrases: those change with the version of Python
-_CODES: Final = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+_CODES: Final = {400: "body-malformed", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
 
 _MEDIA_TYPE: Final = "application/problem+json"
 _SCHEMA: Final = {
@@ -75,6 +75,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DBAPIError, _database)
     app.add_exception_handler(PoolTimeoutError, _database)
+    # answered here, since Starlette would answer in plain text; raised again all the same, and logged by the edge
+    app.add_exception_handler(Exception, _failed)
 
 
 async def _refused(_: Request, error: Exception) -> ProblemResponse:
@@ -93,6 +95,15 @@ async def _http(_: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, f"http-{error.status_code}")
     return problem_response(error.status_code, code, str(error.detail), headers=error.headers)
+
+
+async def _failed(_: Request, __: Exception) -> ProblemResponse:
+    return internal_error()
+
+
+def internal_error() -> ProblemResponse:
+    """Of an exception that nobody expected; the log says which."""
+    return problem_response(500, "internal-error", "an error happened; it has been noted")
 
 
 async def _database(_: Request, error: Exception) -> ProblemResponse:

@@ -4,11 +4,41 @@ from __future__ import annotations
 
 from typing import Final
 
+from taskmanager.activity.models import Activity
+from taskmanager.apitokens.models import ApiToken
+from taskmanager.comments.models import Comment
 from taskmanager.db import Base
 from taskmanager.exports.models import Export, ExportFile
+from taskmanager.idempotency.models import IdempotencyKey
+from taskmanager.labels.models import Label, TaskLabel
+from taskmanager.members.models import Membership
+from taskmanager.notifications.models import Notification
+from taskmanager.outbox.models import OutboxJob
+from taskmanager.parked.models import ParkedJob
 from taskmanager.projects.models import Project
+from taskmanager.reminders.models import Reminder
+from taskmanager.sessions.models import RefreshFamily, RefreshToken
 from taskmanager.tasks.models import Task
 from taskmanager.users.models import User
 
-TABLES: Final = (User, Project, Task, Export, ExportFile)
+TABLES: Final = (
+    User,
+    Project,
+    Membership,
+    Task,
+    Label,
+    TaskLabel,
+    Comment,
+    Activity,
+    Export,
+    ExportFile,
+    RefreshFamily,
+    RefreshToken,
+    ApiToken,
+    IdempotencyKey,
+    OutboxJob,
+    Notification,
+    Reminder,
+    ParkedJob,
+)
 metadata: Final = Base.metadata

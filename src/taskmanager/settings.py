@@ -48,6 +48,41 @@ class Settings(BaseSettings):
     drain_seconds: float | None = Field(None, ge=0, le=100)
     """From the stop signal until connections are refused (API), or running jobs are put back (worker); each has its default."""
     taskmanager_faults: str = ""
+    trusted_proxies: int | None = Field(None, ge=0, le=10)
+    """Balancers of our own in front of the API: as many of the last addresses of X-Forwarded-For are believed."""
+    rate_limit_user: int | None = Field(None, ge=0)
+    """Requests of a user in a minute; 0: as many as they like. These three have defaults by the environment."""
+    rate_limit_address: int | None = Field(None, ge=0)
+    """Registrations, sign-ins and refreshes from an address in a minute."""
+    rate_limit_account: int | None = Field(None, ge=0)
+    """Failed sign-ins to an account in a quarter of an hour."""
+
+    @property
+    def _is_public(self) -> bool:
+        return self.environment in {"staging", "production"}
+
+    @property
+    def proxies(self) -> int:
+        """Where the public reaches us, one balancer is in front."""
+        return int(self._is_public) if self.trusted_proxies is None else self.trusted_proxies
+
+    @property
+    def user_limit(self) -> int:
+        return self._limit(self.rate_limit_user, 600)
+
+    @property
+    def address_limit(self) -> int:
+        return self._limit(self.rate_limit_address, 60)
+
+    @property
+    def account_limit(self) -> int:
+        return self._limit(self.rate_limit_account, 10)
+
+    def _limit(self, wanted: int | None, usual: int) -> int:
+        if wanted is not None:
+            return wanted
+        # elsewhere all clients have one address, and tests ask as fast as they can
+        return usual if self._is_public else 1000 * usual
 
     @property
     def faults(self) -> Faults:

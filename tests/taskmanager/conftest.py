@@ -2,17 +2,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 
 import httpx
 import pytest
+from sqlalchemy import make_url, text
 from tests.ports import free_port
+from tests.taskmanager.calls import Person
 from tests.taskmanager.processes import KEY, Process
 
-from taskmanager.db import Database
+from taskmanager.db import Base, Database
 from taskmanager.main import create_app
 from taskmanager.migrate import migrate
 from taskmanager.settings import Settings
+from taskmanager.users import passwords
+
+MYSQL = os.environ.get("TASKMANAGER_TEST_MYSQL")
+"""`mysql://USER:PASSWORD@HOST:PORT` of a server on which the tests of the API run instead of on SQLite."""
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(monkeypatch):
+    """Hashes that take no time: nobody attacks the tests."""
+    monkeypatch.setattr(passwords, "_MEMORY_KIB", 8)
+    monkeypatch.setattr(passwords, "_TIME_COST", 1)
+    passwords._hasher.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +44,42 @@ def empty_database(tmp_path_factory):
     return path
 
 
+async def on_mysql(url, *statements):
+    database = Database(str(url), pooled=False)
+    async with database.read() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def mysql_schema():
+    """The URL of a database on the server with the newest schema; gone at the end."""
+    name = f"taskmanager_test_{os.getpid()}"
+    assert MYSQL is not None
+    server = make_url(MYSQL).render_as_string(hide_password=False)
+    url = f"{server.rstrip('/')}/{name}"
+
+    async def make():
+        database = Database(url, pooled=False)
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(on_mysql(server, f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+    asyncio.run(make())
+    yield url
+    asyncio.run(on_mysql(server, f"DROP DATABASE {name}"))
+
+
 @pytest.fixture
-def database_url(empty_database, tmp_path):
+def database_url(request, tmp_path):
+    """A database with the newest schema and no rows."""
+    if MYSQL:
+        url = request.getfixturevalue("mysql_schema")
+        tables = (f"DELETE FROM {table.name}" for table in Base.metadata.sorted_tables)
+        asyncio.run(on_mysql(url, "SET FOREIGN_KEY_CHECKS=0", *tables))
+        return url
+    empty_database = request.getfixturevalue("empty_database")
     path = tmp_path / "taskmanager.db"
     shutil.copy(empty_database, path)
     return f"sqlite:///{path}"
@@ -80,6 +129,25 @@ def sign_in(client):
         return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
     return register
+
+
+@pytest.fixture
+def person(client, sign_in):
+    """Registers somebody, who then calls the API."""
+
+    async def register(name="ann"):
+        headers = await sign_in(name)
+        me = (await client.get("/users/me", headers=headers)).json()
+        return Person(client, headers, me["id"], me["email"])
+
+    return register
+
+
+@pytest.fixture
+async def database(database_url):
+    made = Database(database_url)
+    yield made
+    await made.close()
 
 
 @pytest.fixture

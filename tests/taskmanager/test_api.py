@@ -4,9 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
+from tests.taskmanager.calls import PROBLEM, assert_problem
 from tests.taskmanager.processes import KEY
-
-PROBLEM = "application/problem+json"
 
 
 async def project_of(client, headers, name="Garden"):
@@ -20,13 +19,6 @@ async def task_of(client, headers, project_id, **fields):
     answer = await client.post(f"/projects/{project_id}/tasks", json={"title": "dig", **fields}, headers=headers)
     assert answer.status_code == 201, answer.text
     return answer.json()
-
-
-def assert_problem(answer, status, code):
-    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
-    body = answer.json()
-    assert (body["status"], body["code"]) == (status, code)
-    assert body["request_id"] == answer.headers["x-request-id"]
 
 
 async def test_somebody_registers_signs_in_and_is_known(client, sign_in):
@@ -208,14 +200,6 @@ async def in_pieces():
 async def test_a_huge_body_is_refused(client, sign_in, content):
     answer = await client.post("/projects", content=content(), headers=await sign_in())
     assert_problem(answer, 413, "body-too-large")
-
-
-async def test_without_a_broker_an_export_is_refused_and_leaves_nothing(client, sign_in):
-    ann = await sign_in()
-    project_id = await project_of(client, ann)
-    answer = await client.post(f"/projects/{project_id}/export", headers=ann)
-    assert_problem(answer, 503, "queue-unavailable")
-    assert (await client.get(f"/projects/{project_id}/exports", headers=ann)).json()["results"] == []
 
 
 async def test_the_page_shows_the_release_and_loads_nothing_from_elsewhere(client):

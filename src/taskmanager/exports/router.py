@@ -4,38 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from fastapi import APIRouter, Response
 
-from taskmanager.deps import Cursor, PageSize, ReadDep, ServicesDep, UserId
+from taskmanager.deps import Cursor, PageSize, ReadDep, SessionDep, UserId
 from taskmanager.exports import service
 from taskmanager.exports.schemas import ExportRead
-from taskmanager.jobqueue import QueueUnavailable
+from taskmanager.idempotency.route import CreatingRoute
 from taskmanager.paging import Page, PublicId, decode_cursor, page_of
-from taskmanager.problems import Problem
 from taskmanager.projects.service import read_project
 
-router = APIRouter(tags=["exports"])
-log = structlog.stdlib.get_logger(__name__)
+router = APIRouter(tags=["exports"], route_class=CreatingRoute)
 
 
 @router.post("/projects/{project_id}/export", status_code=202, response_model=ExportRead)
-async def request_export(project_id: PublicId, services: ServicesDep, user_id: UserId, response: Response) -> Any:
-    async with services.database.transaction() as session:
-        export = await service.request_export(session, user_id, project_id)
-    # after the commit: a worker that is quick must find the row
-    try:
-        await services.queue.write_export(export.id)
-    except QueueUnavailable as error:
-        log.warning("the queue does not answer", reason=str(error))
-        async with services.database.transaction() as session:
-            await service.withdraw_export(session, export.id)
-        raise Problem(
-            503, "queue-unavailable", "exports cannot be made now; try again", headers={"Retry-After": "5"}
-        ) from None
+async def request_export(project_id: PublicId, session: SessionDep, user_id: UserId, response: Response) -> Any:
+    export = await service.request_export(session, user_id, project_id)
     response.headers["Location"] = f"/exports/{export.id}"
-    async with services.database.read() as connection:
-        return await service.read_export(connection, user_id, export.id)
+    return await service.read_export(session, user_id, export.id)
 
 
 @router.get("/projects/{project_id}/exports", response_model=Page[ExportRead])

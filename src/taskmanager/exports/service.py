@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from taskmanager.db import Database, now
 from taskmanager.exports.models import Export, ExportFile
+from taskmanager.jobnames import WRITE_EXPORT
+from taskmanager.outbox.service import enqueue
 from taskmanager.paging import decode_cursor
 from taskmanager.problems import not_found
 from taskmanager.projects.models import Project
@@ -32,7 +34,7 @@ _COLUMNS = (
 
 
 async def request_export(session: AsyncSession, owner_id: int, project_id: int) -> Export:
-    """Note that an export is wanted.
+    """Note that an export is wanted, and that the worker is to write it.
 
     Raises:
         Problem: there is no such project, or it belongs to somebody else.
@@ -41,15 +43,11 @@ async def request_export(session: AsyncSession, owner_id: int, project_id: int) 
     export = Export(project_id=project_id, requested_by=owner_id, requested_at=now())
     session.add(export)
     await session.flush()
+    await enqueue(session, WRITE_EXPORT, f"export-{export.id}", {"export_id": export.id})
     return export
 
 
-async def withdraw_export(session: AsyncSession, export_id: int) -> None:
-    """Forget a request that could not be queued."""
-    await session.execute(delete(Export).where(Export.id == export_id))
-
-
-async def read_export(connection: AsyncConnection, owner_id: int, export_id: int) -> dict[str, Any]:
+async def read_export(connection: AsyncConnection | AsyncSession, owner_id: int, export_id: int) -> dict[str, Any]:
     """One export.
 
     Raises:

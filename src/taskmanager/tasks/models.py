@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text
+from sqlalchemy import Computed, Date, ForeignKey, Index, Integer, SmallInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskmanager.db import Base, BigId, UtcDateTime
+from taskmanager.tasks.due import DueSort
 
 
 class Task(Base):
-    """A task of a project. Its owner is the project's, written here too: the list of somebody's tasks is the hot read."""
+    """A task of a project. The project's owner is written here too: the list of somebody's tasks is the hot read.
+
+    `assignee_id` and `parent_id` are no foreign keys: MySQL adds one to a table with rows only by copying it. The services
+    see to them.
+    """
 
     __tablename__ = "tasks"
     __table_args__ = (
         Index("ix_tasks_owner_id_id", "owner_id", "id"),
         Index("ix_tasks_project_id_id", "project_id", "id"),
+        Index("ix_tasks_project_id_number", "project_id", "number", unique=True),
+        Index("ix_tasks_assignee_id_id", "assignee_id", "id"),
+        Index("ix_tasks_parent_id_id", "parent_id", "id"),
+        Index("ix_tasks_owner_id_due_sort_id", "owner_id", "due_sort", "id"),
+        Index("ix_tasks_project_id_due_sort_id", "project_id", "due_sort", "id"),
+        Index("ix_tasks_assignee_id_due_sort_id", "assignee_id", "due_sort", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     owner_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
+    """Who made the project."""
     project_id: Mapped[int] = mapped_column(BigId, ForeignKey("projects.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(Text)
@@ -29,3 +41,10 @@ class Task(Base):
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    number: Mapped[int | None] = mapped_column(Integer)
+    """The 142 of OPS-142. None in a row of a release before numbers, until somebody reads it."""
+    assignee_id: Mapped[int | None] = mapped_column(BigId)
+    parent_id: Mapped[int | None] = mapped_column(BigId)
+    due_on: Mapped[date | None] = mapped_column(Date)
+    version: Mapped[int] = mapped_column(Integer, server_default="1")
+    due_sort: Mapped[datetime] = mapped_column(UtcDateTime, Computed(DueSort(), persisted=False), deferred=True)

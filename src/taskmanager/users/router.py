@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
-from taskmanager.deps import ReadDep, ServicesDep, UserId
+from taskmanager.deps import AddressLimited, ReadDep, Services, ServicesDep, SessionDep, SignedInId, UserId
+from taskmanager.problems import Problem
+from taskmanager.sessions.service import begin_family, end_all_families
 from taskmanager.users import service
-from taskmanager.users.schemas import Login, Token, UserCreate, UserRead
-from taskmanager.users.tokens import LIFETIME, unauthorised
+from taskmanager.users.schemas import Login, PasswordChange, Token, UserChange, UserCreate, UserRead
 
 router = APIRouter(tags=["users"])
 
 
-@router.post("/users", status_code=201, response_model=UserRead)
+@router.post("/users", status_code=201, response_model=UserRead, dependencies=[AddressLimited])
 async def register(body: UserCreate, services: ServicesDep) -> Any:
     # hashed before the transaction begins: it takes tens of milliseconds, and SQLite has one writer
     hashed = await services.passwords.hash(body.password.get_secret_value())
@@ -22,17 +25,47 @@ async def register(body: UserCreate, services: ServicesDep) -> Any:
         return await service.register(session, email=body.email, name=body.name, password_hash=hashed)
 
 
-@router.post("/login")
-async def login(body: Login, services: ServicesDep, connection: ReadDep) -> Token:
-    user_id = await service.authenticate(
-        connection, services.passwords, email=body.email, password=body.password.get_secret_value()
-    )
-    return Token(access_token=services.tokens.issue(user_id), expires_in=int(LIFETIME.total_seconds()))
+@router.post("/login", response_model=Token, dependencies=[AddressLimited])
+async def login(body: Login, services: ServicesDep) -> Any:
+    password = body.password.get_secret_value()
+    async with _limited_failures(services, body.email), services.database.read() as connection:
+        user_id = await service.authenticate(connection, services.passwords, email=body.email, password=password)
+    async with services.database.transaction() as session:
+        refresh_token = await begin_family(session, user_id)
+    return services.tokens.answer(user_id, refresh_token)
 
 
 @router.get("/users/me", response_model=UserRead)
 async def read_me(connection: ReadDep, user_id: UserId) -> Any:
-    user = await service.read_user(connection, user_id)
-    if user is None:
-        raise unauthorised("token-invalid", "the access token is not valid")
-    return user
+    return await service.read_user(connection, user_id)
+
+
+@router.patch("/users/me", response_model=UserRead)
+async def change_me(body: UserChange, session: SessionDep, user_id: UserId) -> Any:
+    return await service.change_user(session, user_id, body.model_dump(exclude_unset=True))
+
+
+@router.post("/users/me/password", status_code=204, response_class=Response)
+async def change_password(body: PasswordChange, services: ServicesDep, user_id: SignedInId) -> None:
+    old, new = body.old_password.get_secret_value(), body.new_password.get_secret_value()
+    async with _limited_failures(services, str(user_id)), services.database.read() as connection:
+        known = await service.check_password(connection, services.passwords, user_id, old)
+    hashed = await services.passwords.hash(new)
+    async with services.database.transaction() as session:
+        await service.change_password(session, user_id, known=known, hashed=hashed)
+        await end_all_families(session, user_id)
+
+
+@contextlib.asynccontextmanager
+async def _limited_failures(services: Services, account: str) -> AsyncIterator[None]:
+    """Count a wrong password; after too many, no more are looked at.
+
+    Raises:
+        Problem: there were too many.
+    """
+    await services.limiter.check(services.limits.account, account)
+    try:
+        yield
+    except Problem:
+        await services.limiter.hit(services.limits.account, account)
+        raise

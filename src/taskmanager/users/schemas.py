@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from taskmanager.paging import PublicId
-from taskmanager.text import Line
+from taskmanager.text import Line, Secret
+from taskmanager.users.zones import zone_named
 
 Email = Annotated[
     str,
@@ -17,7 +18,17 @@ Email = Annotated[
     ),
     AfterValidator(str.lower),
 ]
-Password = Annotated[SecretStr, Field(min_length=10, max_length=256)]
+
+
+def _known_zone(name: str) -> str:
+    if zone_named(name) is None:
+        raise ValueError("there is no such time zone; write one of the IANA's, such as Europe/Berlin")
+    return name
+
+
+DisplayName = Annotated[Line, Field(max_length=120)]
+Zone = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
+Password = Annotated[Secret, Field(min_length=10, max_length=256)]
 
 
 class UserCreate(BaseModel):
@@ -26,7 +37,7 @@ class UserCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     email: Email
-    name: Annotated[Line, Field(max_length=120)]
+    name: DisplayName
     password: Password
 
 
@@ -37,6 +48,7 @@ class UserRead(BaseModel):
     email: str
     name: str
     created_at: datetime
+    time_zone: str
 
 
 class Login(BaseModel):
@@ -45,7 +57,7 @@ class Login(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     email: Email
-    password: Annotated[SecretStr, Field(max_length=256)]
+    password: Annotated[Secret, Field(max_length=256)]
 
 
 class Token(BaseModel):
@@ -55,3 +67,23 @@ class Token(BaseModel):
     token_type: str = "bearer"  # noqa: S105  # the name of a scheme
     expires_in: int
     """Seconds."""
+    refresh_token: str
+    """For POST /auth/refresh, once."""
+
+
+class UserChange(BaseModel):
+    """What is to change; a field that is not sent stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: DisplayName = ""
+    time_zone: Zone = ""
+
+
+class PasswordChange(BaseModel):
+    """Another password; whoever knows the old one may set it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    old_password: Annotated[Secret, Field(max_length=256)]
+    new_password: Password

@@ -9,7 +9,8 @@ import jwt
 
 from taskmanager.problems import Problem
 
-LIFETIME: Final = timedelta(minutes=60)
+LIFETIME: Final = timedelta(minutes=15)
+"""How long somebody whose rights were taken away may still use a token: nothing looks it up."""
 _ALGORITHM: Final = "HS256"
 _ISSUER: Final = "taskmanager"
 
@@ -24,6 +25,11 @@ class Tokens:
         moment = datetime.now(UTC)
         claims = {"sub": str(user_id), "iss": _ISSUER, "iat": moment, "exp": moment + LIFETIME}
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
+
+    def answer(self, user_id: int, refresh_token: str) -> dict[str, str | int]:
+        """What a client gets that signs in or refreshes."""
+        seconds = int(LIFETIME.total_seconds())
+        return {"access_token": self.issue(user_id), "expires_in": seconds, "refresh_token": refresh_token}
 
     def user_id(self, token: str) -> int:
         """The user for whom the token was issued.

@@ -1,0 +1,1 @@
+"""`Idempotency-Key`: a client that got no answer asks again, and what it asked for is done once."""

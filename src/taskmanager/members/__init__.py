@@ -1,0 +1,1 @@
+"""Members: who sees and changes a project that somebody else made."""

@@ -1,0 +1,1 @@
+"""Notifications: what somebody should see, until they have."""

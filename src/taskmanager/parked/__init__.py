@@ -1,0 +1,1 @@
+"""Jobs that failed again and again, for somebody to look at."""

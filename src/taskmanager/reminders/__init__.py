@@ -1,0 +1,1 @@
+"""Reminders: somebody is to be notified of a task at a time."""

@@ -1,0 +1,1 @@
+"""Staying signed in: refresh tokens, each good for one use, in families of which a stolen one ends all."""

@@ -1,0 +1,17 @@
+"""Time zones, by the names of the IANA."""
+
+from __future__ import annotations
+
+import functools
+from zoneinfo import ZoneInfo, available_timezones
+
+
+@functools.cache
+def _known() -> frozenset[str]:
+    # read once: it looks into some six hundred files
+    return frozenset(available_timezones())
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """The zone; None when there is none of this name, in this spelling."""
+    return ZoneInfo(name) if name in _known() else None
