@@ -1,8 +1,9 @@
-"""The API's end of the queue. Celery is imported when the first job is sent: it takes memory that few processes need."""
+"""The API's end of the queue. Celery takes half a second to import: that is done beside the first requests, not before them."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,11 @@ class Queue:
         self._settings = settings
         self._app: Celery | None = None
         self._lock = threading.Lock()
+
+    async def load(self) -> None:
+        """Be ready for the first job. What is wrong is told when one is sent."""
+        with contextlib.suppress(ConfigurationError):
+            await asyncio.to_thread(self._application)
 
     async def send(self, name: str, key: str, payload: Mapping[str, Any]) -> None:
         """Give a job to the queue.

@@ -22,7 +22,10 @@ class FakeQueue:
     """A queue that takes so many jobs, and none after that."""
 
     def __init__(self, takes=10_000):
-        self.takes, self.sent = takes, []
+        self.takes, self.sent, self.loaded = takes, [], 0
+
+    async def load(self):
+        self.loaded += 1
 
     async def send(self, name, key, payload):
         if len(self.sent) >= self.takes:
@@ -152,6 +155,7 @@ async def test_a_running_relay_takes_up_again_what_waited(database, monkeypatch)
     await put(database, "b")
     relay.wake()
     await until(lambda: "b" in queue.keys)
+    await until(lambda: queue.loaded == 1)
     await relay.close()
     assert await waiting(database) == []
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 POLL_SECONDS: Final = 1.0
 """For what others wrote, and what has become due; what this process writes wakes its relay."""
 _LONGEST_PAUSE_SECONDS: Final = 15.0
+_LOAD_AFTER_LOOKS: Final = 3
+"""When the process has been ready for a while: at its start there is enough to do."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -39,6 +41,9 @@ def pause_seconds(failures: int, chance: float) -> float:
 
 class Sender(Protocol):
     """What takes jobs."""
+
+    async def load(self) -> None:
+        """Be ready for the first job."""
 
     async def send(self, name: str, key: str, payload: Mapping[str, Any]) -> None:
         """Raise QueueUnavailable when it does not."""
@@ -53,6 +58,7 @@ class Relay:
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
         self._hour = ""
+        self._calm_looks = 0
 
     def start(self) -> None:
         """Relay from now on, in this event loop."""
@@ -111,6 +117,9 @@ class Relay:
         if self._failures:
             log.info("jobs are relayed again", failures=self._failures)
         self._failures = 0
+        self._calm_looks += 1
+        if self._calm_looks == _LOAD_AFTER_LOOKS:
+            await self._queue.load()
         return sent
 
     async def _begin_hour(self) -> None:
