@@ -24,7 +24,8 @@ class Person:
         return await self.client.request(method, path, json=body, headers=self.headers | named)
 
     async def get(self, path, **parameters):
-        return await self.client.get(path, params=parameters, headers=self.headers)
+        # without parameters the query of the path itself stays
+        return await self.client.get(path, params=parameters or None, headers=self.headers)
 
     async def post(self, path, body, **headers):
         return await self.call("POST", path, body, **headers)

@@ -94,9 +94,10 @@ async def test_projects_get_keys_from_their_names_or_as_wanted(person):
     assert (await ann.patch(f"/projects/{mine['id']}", {"key": "FRUIT7"})).json()["key"] == "FRUIT7"
 
 
-@pytest.mark.parametrize("key", ["A", "ops", "1AB", "ABCDEFGHIJK", "A-B", "", 7, ["OPS"]])
-async def test_a_key_that_is_none_is_refused(person, key):
-    assert_problem(await (await person()).post("/projects", {"name": "x", "key": key}), 422, "invalid-request")
+async def test_a_key_that_is_none_is_refused(person):
+    ann = await person()
+    for key in ("A", "ops", "1AB", "ABCDEFGHIJK", "A-B", "", 7, ["OPS"]):
+        assert_problem(await ann.post("/projects", {"name": "x", "key": key}), 422, "invalid-request")
 
 
 async def test_members_see_a_project_and_do_what_their_role_may(person):

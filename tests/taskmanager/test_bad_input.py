@@ -175,30 +175,44 @@ async def test_headers_of_all_kinds_do_no_harm(client, person, capsys):
         assert json.loads(line)["version"] == "v7", "a line of the log is one of ours"
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/tasks/%0a%7b%22event%22:%22x%22%7d", "/tasks/1%00", "/tasks/" + "9" * 400, "/tasks/-1", "/tasks/0", "/tasks/1e3", "/tasks/%F0%9F%98%80", "/projects/1/labels/x", "/tasks?cursor=" + "a" * 300, "/tasks?q=%00", "/tasks?limit=1e2", "/tasks?sort=-id;drop", "/tasks?status=todo'--", "/tasks?project_id=" + "9" * 30],
-)  # fmt: skip
-async def test_paths_and_queries_of_all_kinds_do_no_harm(person, path):
-    answer = await (await person()).get(path)
-    assert trouble(answer) is None or answer.status_code == 200
+PATHS = [
+    "/tasks/%0a%7b%22event%22:%22x%22%7d",
+    "/tasks/1%00",
+    "/tasks/" + "9" * 400,
+    "/tasks/-1",
+    "/tasks/0",
+    "/tasks/1e3",
+    "/tasks/%F0%9F%98%80",
+    "/projects/1/labels/x",
+    "/tasks?cursor=" + "a" * 300,
+    "/tasks?limit=1e2",
+    "/tasks?sort=-id;drop",
+    "/tasks?status=todo'--",
+    "/tasks?project_id=" + "9" * 30,
+]
+
+
+async def test_paths_and_queries_of_all_kinds_do_no_harm(person):
+    ann = await person()
+    for path in PATHS:
+        assert trouble(await ann.get(path)) is None, path
+    assert await ann.ids("/tasks", q="\x00") == []
 
 
 TEXTS = ["<script>alert(1)</script>", "{{7*7}}${7*7}", "=1+1", "' OR 1=1 --", "\u202egnp.exe", "é\u0301🧨", "%s%n", "../../etc/passwd"]  # fmt: skip
 
 
-@pytest.mark.parametrize("said", TEXTS)
-async def test_texts_come_back_as_they_were_sent(person, said):
+async def test_texts_come_back_as_they_were_sent(person):
     ann = await person()
-    project = await ann.project(said, description=said)
-    task = await ann.task(project, said, description=said)
-    path = f"/projects/{project['id']}"
-    label = await ann.make(f"{path}/labels", {"name": said})
-    comment = await ann.make(f"/tasks/{task['id']}/comments", {"body": said})
-    assert [project["name"], project["description"], task["title"], task["description"]] == [said] * 4
-    assert [label["name"], comment["body"]] == [said] * 2
-    assert (await ann.patch("/users/me", {"name": said})).json()["name"] == said
-    answer = await ann.get(f"/tasks/{task['id']}")
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.json()["title"] == said
-    assert await ann.ids("/tasks", q=said) == [task["id"]]
+    for said in TEXTS:
+        project = await ann.project(said, description=said)
+        task = await ann.task(project, said, description=said)
+        label = await ann.make(f"/projects/{project['id']}/labels", {"name": said})
+        comment = await ann.make(f"/tasks/{task['id']}/comments", {"body": said})
+        assert [project["name"], project["description"], task["title"], task["description"]] == [said] * 4
+        assert [label["name"], comment["body"]] == [said] * 2
+        assert (await ann.patch("/users/me", {"name": said})).json()["name"] == said
+        answer = await ann.get(f"/tasks/{task['id']}")
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.json()["title"] == said
+        assert await ann.ids("/tasks", q=said) == [task["id"]]

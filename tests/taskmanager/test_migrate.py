@@ -17,6 +17,7 @@ from sqlalchemy import text
 from taskmanager import migrate as module
 from taskmanager.db import Database
 from taskmanager.migrate import Locked, migrate
+from taskmanager.projects import settle
 from taskmanager.schema import metadata
 
 
@@ -92,3 +93,30 @@ async def test_the_group_may_write_what_sqlite_makes(tmp_path):
         os.umask(before)
     assert {"shared.db", "shared.db-wal", "shared.db-shm", "shared.db.migrating"} == set(modes)
     assert all(mode & 0o060 == 0o060 for mode in modes.values()), modes
+
+
+async def test_rows_of_an_older_release_get_keys_and_numbers(database, tmp_path, monkeypatch):
+    monkeypatch.setattr(settle, "BATCH", 2)
+    await migrate(database)
+    moment = "2026-01-01 00:00:00.000000"
+    with sqlite3.connect(tmp_path / "x.db") as connection:
+        connection.execute(
+            f"INSERT INTO users (id, email, name, password_hash, created_at) VALUES (1, 'a@b.cd', 'Ann', 'x', '{moment}')"
+        )
+        for project in (1, 2):
+            connection.execute(
+                "INSERT INTO projects (id, owner_id, name, description, created_at, updated_at)"
+                f" VALUES ({project}, 1, 'Garden', '', '{moment}', '{moment}')"
+            )
+        for number in range(7):
+            connection.execute(
+                "INSERT INTO tasks (owner_id, project_id, title, description, status, priority, created_at, updated_at)"
+                f" VALUES (1, {number % 2 + 1}, 't', '', 'todo', 2, '{moment}', '{moment}')"
+            )
+    connection.close()
+    await migrate(database)
+    async with database.read() as reader:
+        projects = (await reader.execute(text("SELECT `key`, task_counter FROM projects ORDER BY id"))).all()
+        tasks = (await reader.execute(text("SELECT project_id, number FROM tasks ORDER BY id"))).all()
+    assert [tuple(row) for row in projects] == [("GAR", 4), ("GAR2", 3)]
+    assert [tuple(row) for row in tasks] == [(1, 1), (2, 1), (1, 2), (2, 2), (1, 3), (2, 3), (1, 4)]
