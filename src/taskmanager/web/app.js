@@ -1,13 +1,42 @@
 "use strict";
-// The token lives as long as the tab. Texts of people go into the page as text, never as markup.
+// The tokens live as long as the tab. Texts of people go into the page as text, never as markup.
 const $ = (id) => document.getElementById(id);
 let next = null;
 
-async function call(method, path, body) {
+function ask(method, path, body, token) {
   const headers = { "Content-Type": "application/json" };
-  const token = sessionStorage.getItem("token");
   if (token) headers.Authorization = "Bearer " + token;
-  const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+  return fetch(path, { method, headers, body: body && JSON.stringify(body) });
+}
+
+function keep(tokens) {
+  sessionStorage.setItem("token", tokens.access_token);
+  // a release before this one gives none
+  if (tokens.refresh_token) sessionStorage.setItem("refresh", tokens.refresh_token);
+}
+
+let refreshing = null;
+
+// One at a time: a refresh token is good for one use, and several calls may find out together that the access token has ended.
+function refreshed() {
+  refreshing = refreshing || refresh().finally(() => { refreshing = null; });
+  return refreshing;
+}
+
+async function refresh() {
+  const token = sessionStorage.getItem("refresh");
+  if (!token) return false;
+  const answer = await ask("POST", "/auth/refresh", { refresh_token: token });
+  if (answer.ok) keep(await answer.json());
+  return answer.ok;
+}
+
+async function call(method, path, body) {
+  const token = sessionStorage.getItem("token");
+  let answer = await ask(method, path, body, token);
+  if (answer.status === 401 && token && await refreshed()) {
+    answer = await ask(method, path, body, sessionStorage.getItem("token"));
+  }
   const document = answer.status === 204 ? null : await answer.json();
   if (answer.ok) return document;
   if (answer.status === 401 && token) signOut();
@@ -27,6 +56,7 @@ function guard(work) {
 
 function signOut() {
   sessionStorage.removeItem("token");
+  sessionStorage.removeItem("refresh");
   $("tasks").hidden = true;
   $("login").hidden = false;
 }
@@ -69,7 +99,7 @@ async function show() {
 
 async function signIn(form) {
   const answer = await call("POST", "/login", { email: form.email.value, password: form.password.value });
-  sessionStorage.setItem("token", answer.access_token);
+  keep(answer);
   form.password.value = "";
   await show();
 }
@@ -88,5 +118,9 @@ $("add").addEventListener("submit", guard(async () => {
   form.title.value = "";
 }));
 $("more").addEventListener("click", guard(showTasks));
-$("logout").addEventListener("click", guard(async () => signOut()));
+$("logout").addEventListener("click", guard(async () => {
+  const token = sessionStorage.getItem("refresh");
+  signOut();
+  if (token) await ask("POST", "/auth/logout", { refresh_token: token });
+}));
 if (sessionStorage.getItem("token")) guard(show)();
