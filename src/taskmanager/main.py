@@ -77,21 +77,51 @@ ROUTERS: Final = (
 log = structlog.stdlib.get_logger(__name__)
 
 
-def create_app(settings: Settings, lifetime: Lifetime | None = None) -> Edge:
-    """The application of the API.
+def create_api() -> FastAPI:
+    """The routes, and how they are described; whose services they use is told by `state`."""
+    # the interactive pages of documentation load scripts from elsewhere: only the description is served
+    api = FastAPI(
+        title="Task Management System",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        responses=DESCRIBED,
+    )
+    install_problem_handlers(api)
+    for router in ROUTERS:
+        api.include_router(router)
+    return api
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
+    services: Services = api.state.services
+    if api.state.has_queue:
+        services.relay.start()
+    else:
+        log.warning("jobs wait: no queue is configured (CELERY_BROKER_URL)")
+    yield
+    await services.relay.close()
+    await services.queue.close()
+    await services.limiter.close()
+    await services.database.close()
+
+
+def create_app(settings: Settings, lifetime: Lifetime | None = None, *, api: FastAPI | None = None) -> Edge:
+    """The application of the API; `api` is one that was made before, and serves nobody any more.
 
     Raises:
         ConfigurationError: the database's URL is wrong, or its driver is missing.
     """
     assert settings.database_url is not None
     assert settings.jwt_secret_key is not None
-    database = Database(settings.database_url.get_secret_value())
-    tokens = Tokens(settings.jwt_secret_key.get_secret_value())
+    database, queue = Database(settings.database_url.get_secret_value()), Queue(settings)
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
-    queue = Queue(settings)
-    services = Services(
+    api = api or create_api()
+    api.state.services = Services(
         database,
-        tokens,
+        Tokens(settings.jwt_secret_key.get_secret_value()),
         PasswordBox(),
         queue,
         Relay(database, queue),
@@ -99,35 +129,10 @@ def create_app(settings: Settings, lifetime: Lifetime | None = None) -> Edge:
         policy_of(settings),
         trusted_proxies=settings.proxies,
     )
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if settings.broker_url is None:
-            log.warning("jobs wait: no queue is configured (CELERY_BROKER_URL)")
-        else:
-            services.relay.start()
-        yield
-        await services.relay.close()
-        await services.queue.close()
-        await services.limiter.close()
-        await database.close()
-
-    # the interactive pages of documentation load scripts from elsewhere: only the description is served
-    app = FastAPI(
-        title="Task Management System",
-        version="1",
-        docs_url=None,
-        redoc_url=None,
-        lifespan=lifespan,
-        responses=DESCRIBED,
-    )
-    app.state.services = services
-    app.state.version = settings.app_version
-    install_problem_handlers(app)
-    for router in ROUTERS:
-        app.include_router(router)
+    api.state.version = settings.app_version
+    api.state.has_queue = settings.broker_url is not None
     return Edge(
-        app,
+        api,
         service=SERVICE,
         version=settings.app_version,
         faults=settings.faults,

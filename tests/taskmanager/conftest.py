@@ -2,18 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import make_url, text
 from tests.ports import free_port
 from tests.taskmanager.calls import Person
 from tests.taskmanager.processes import KEY, Process
 
 from taskmanager.db import Base, Database
-from taskmanager.main import create_app
+from taskmanager.main import create_api, create_app
 from taskmanager.migrate import migrate
 from taskmanager.settings import Settings
 from taskmanager.users import passwords
@@ -98,13 +100,27 @@ def settings(database_url, monkeypatch):
     return build
 
 
+@pytest.fixture(scope="session")
+def apis():
+    """Makes the routes of so many applications once: it takes longer than most tests."""
+    made: list[FastAPI] = []
+
+    def get(number):
+        while len(made) <= number:
+            made.append(create_api())
+        return made[number]
+
+    return get
+
+
 @pytest.fixture
-async def start(settings):
+async def start(settings, apis):
     """Starts the application in this process; the client speaks to it without a socket."""
+    numbers = itertools.count()
     async with contextlib.AsyncExitStack() as stack:
 
         async def begin(lifetime=None, **values):
-            app = create_app(settings(**values), lifetime)
+            app = create_app(settings(**values), lifetime, api=apis(next(numbers)))
             stack.push_async_callback(app._app.state.services.database.close)  # type: ignore[attr-defined]
             transport = httpx.ASGITransport(app=app)
             return await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://api"))
