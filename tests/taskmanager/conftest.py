@@ -5,10 +5,10 @@ import contextlib
 import itertools
 import os
 import shutil
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import make_url, text
 from tests.ports import free_port
 from tests.taskmanager.calls import Person
@@ -19,6 +19,9 @@ from taskmanager.main import create_api, create_app
 from taskmanager.migrate import migrate
 from taskmanager.settings import Settings
 from taskmanager.users import passwords
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 MYSQL = os.environ.get("TASKMANAGER_TEST_MYSQL")
 """`mysql://USER:PASSWORD@HOST:PORT` of a server on which the tests of the API run instead of on SQLite."""
