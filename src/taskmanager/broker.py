@@ -16,12 +16,9 @@ if TYPE_CHECKING:
     from taskmanager.settings import Settings
 
 QUEUE: Final = "taskmanager"
-WRITE_EXPORT: Final = "taskmanager.write_export"
 LONGEST_JOB_SECONDS: Final = 60
 VISIBILITY_TIMEOUT_SECONDS: Final = 2 * LONGEST_JOB_SECONDS
 """After this the broker gives a job that nobody acknowledged to another worker. The shortest of all who share it holds."""
-MESSAGE_VERSION: Final = 1
-"""Sent as `v` with each job: a worker leaves what is newer than itself to a newer worker."""
 
 
 def create_celery(settings: Settings, *, patient: bool = True) -> Celery:

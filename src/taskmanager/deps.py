@@ -11,8 +11,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from taskmanager.db import Database
+from taskmanager.exports.links import Links
 from taskmanager.jobqueue import Queue
 from taskmanager.paging import LARGEST_PAGE
+from taskmanager.problems import Problem
 from taskmanager.users.passwords import PasswordBox
 from taskmanager.users.tokens import Tokens, unauthorised
 
@@ -25,6 +27,7 @@ class Services:
     tokens: Tokens
     passwords: PasswordBox
     queue: Queue
+    links: Links
 
 
 def services(request: Request) -> Services:
@@ -49,12 +52,22 @@ async def _connection(request: Request) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
+def missing_token() -> Problem:
+    return unauthorised("token-missing", "send the access token: Authorization: Bearer TOKEN")
+
+
 async def _user_id(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> int:
     if credentials is None:
-        raise unauthorised("token-missing", "send the access token: Authorization: Bearer TOKEN")
+        raise missing_token()
     return services(request).tokens.user_id(credentials.credentials)
+
+
+async def _maybe_user_id(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> int | None:
+    return None if credentials is None else services(request).tokens.user_id(credentials.credentials)
 
 
 ServicesDep = Annotated[Services, Depends(_services)]
@@ -65,5 +78,7 @@ ReadDep = Annotated[AsyncConnection, Depends(_connection, scope="function")]
 """A connection for reading rows."""
 UserId = Annotated[int, Depends(_user_id)]
 """Who asks; 401 without a valid token."""
+MaybeUserId = Annotated[int | None, Depends(_maybe_user_id)]
+"""Who asks, where there are other ways in; 401 with a wrong token."""
 PageSize = Annotated[int, Query(alias="limit", ge=1, le=LARGEST_PAGE)]
 Cursor = Annotated[str | None, Query(max_length=64, description="next_cursor of the page before")]

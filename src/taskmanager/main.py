@@ -22,13 +22,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from taskmanager.db import Database
 from taskmanager.deps import Services
 from taskmanager.edge import Edge, Lifetime
+from taskmanager.exports.links import Links
 from taskmanager.exports.router import router as exports
 from taskmanager.faults import begin
 from taskmanager.jobqueue import Queue
 from taskmanager.logs import configure_logs
 from taskmanager.metrics import RequestMetrics
+from taskmanager.notifications.router import router as notifications
 from taskmanager.problem_answers import DESCRIBED, install_problem_handlers
 from taskmanager.projects.router import router as projects
+from taskmanager.reminders.router import router as reminders
 from taskmanager.settings import EXIT_CONFIGURATION, ConfigurationError, Settings, load_settings
 from taskmanager.tasks.router import router as tasks
 from taskmanager.users.passwords import PasswordBox
@@ -60,8 +63,8 @@ def create_app(settings: Settings, lifetime: Lifetime | None = None) -> Edge:
     assert settings.database_url is not None
     assert settings.jwt_secret_key is not None
     database = Database(settings.database_url.get_secret_value())
-    tokens = Tokens(settings.jwt_secret_key.get_secret_value())
-    services = Services(database, tokens, PasswordBox(), Queue(settings))
+    key = settings.jwt_secret_key.get_secret_value()
+    services = Services(database, Tokens(key), PasswordBox(), Queue(settings, database), Links(key))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -81,7 +84,7 @@ def create_app(settings: Settings, lifetime: Lifetime | None = None) -> Edge:
     app.state.services = services
     app.state.version = settings.app_version
     install_problem_handlers(app)
-    for router in (users, projects, tasks, exports, web):
+    for router in (users, projects, tasks, exports, notifications, reminders, web):
         app.include_router(router)
     return Edge(
         app,

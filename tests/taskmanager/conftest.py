@@ -6,12 +6,15 @@ import shutil
 
 import httpx
 import pytest
+from sqlalchemy import text
 from tests.ports import free_port
+from tests.taskmanager.mariadb import WHY_NOT, MariaDB
 from tests.taskmanager.processes import KEY, Process
 
 from taskmanager.db import Database
 from taskmanager.main import create_app
 from taskmanager.migrate import migrate
+from taskmanager.schema import metadata
 from taskmanager.settings import Settings
 
 
@@ -29,11 +32,78 @@ def empty_database(tmp_path_factory):
     return path
 
 
+def pytest_generate_tests(metafunc):
+    """Each test of a database runs on both: on SQLite always, on a real MariaDB when slow tests do.
+
+    A test of processes is slow anyway: it runs on SQLite, unless it asks for both.
+    """
+    if "database_url" not in metafunc.fixturenames:
+        return
+    kinds: list[object] = ["sqlite"]
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if "slow" not in marks or "both_databases" in marks:
+        missing = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+        kinds.append(pytest.param("mariadb", marks=[pytest.mark.slow, missing]))
+    metafunc.parametrize("database_url", kinds, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    """A server for the whole session."""
+    server = MariaDB()
+    try:
+        yield server.start()
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def mariadb_url(mariadb):
+    """A database with the newest schema; whoever uses it deletes all rows."""
+
+    async def make():
+        await create_database(mariadb, "taskmanager")
+        database = Database(mariadb.url("taskmanager"), pooled=False)
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(make())
+    return mariadb.url("taskmanager")
+
+
+async def create_database(server, name):
+    database = Database(server.url("mysql"), pooled=False)
+    async with database.raw_writer() as connection:
+        await connection.execute(text(f"CREATE DATABASE `{name}`"))
+    await database.close()
+
+
+async def delete_rows(url):
+    database = Database(url, pooled=False)
+    async with database.transaction() as session:
+        for table in reversed(metadata.sorted_tables):
+            await session.execute(table.delete())
+    await database.close()
+
+
 @pytest.fixture
-def database_url(empty_database, tmp_path):
+def database_url(request, tmp_path):
+    """The URL of an empty database, in SQLite or in MariaDB (see `pytest_generate_tests`)."""
+    if request.param == "mariadb":
+        url = request.getfixturevalue("mariadb_url")
+        asyncio.run(delete_rows(url))
+        return url
     path = tmp_path / "taskmanager.db"
-    shutil.copy(empty_database, path)
+    shutil.copy(request.getfixturevalue("empty_database"), path)
     return f"sqlite:///{path}"
+
+
+@pytest.fixture
+async def database(database_url):
+    """The database in this process."""
+    made = Database(database_url)
+    yield made
+    await made.close()
 
 
 @pytest.fixture

@@ -210,14 +210,6 @@ async def test_a_huge_body_is_refused(client, sign_in, content):
     assert_problem(answer, 413, "body-too-large")
 
 
-async def test_without_a_broker_an_export_is_refused_and_leaves_nothing(client, sign_in):
-    ann = await sign_in()
-    project_id = await project_of(client, ann)
-    answer = await client.post(f"/projects/{project_id}/export", headers=ann)
-    assert_problem(answer, 503, "queue-unavailable")
-    assert (await client.get(f"/projects/{project_id}/exports", headers=ann)).json()["results"] == []
-
-
 async def test_the_page_shows_the_release_and_loads_nothing_from_elsewhere(client):
     page = await client.get("/")
     assert page.status_code == 200

@@ -4,58 +4,69 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
 
-from taskmanager.deps import Cursor, PageSize, ReadDep, ServicesDep, UserId
+from taskmanager.db import now
+from taskmanager.deps import Cursor, MaybeUserId, PageSize, ReadDep, ServicesDep, UserId, missing_token
 from taskmanager.exports import service
-from taskmanager.exports.schemas import ExportRead
-from taskmanager.jobqueue import QueueUnavailable
+from taskmanager.exports.formats import MEDIA_TYPES
+from taskmanager.exports.schemas import ExportRead, LinkToken, WantedFormat
 from taskmanager.paging import Page, PublicId, decode_cursor, page_of
-from taskmanager.problems import Problem
 from taskmanager.projects.service import read_project
 
 router = APIRouter(tags=["exports"])
-log = structlog.stdlib.get_logger(__name__)
 
 
 @router.post("/projects/{project_id}/export", status_code=202, response_model=ExportRead)
-async def request_export(project_id: PublicId, services: ServicesDep, user_id: UserId, response: Response) -> Any:
+async def request_export(
+    project_id: PublicId,
+    services: ServicesDep,
+    user_id: UserId,
+    response: Response,
+    format: WantedFormat = "json",  # noqa: A002  # the name of the parameter
+) -> Any:
     async with services.database.transaction() as session:
-        export = await service.request_export(session, user_id, project_id)
-    # after the commit: a worker that is quick must find the row
-    try:
-        await services.queue.write_export(export.id)
-    except QueueUnavailable as error:
-        log.warning("the queue does not answer", reason=str(error))
-        async with services.database.transaction() as session:
-            await service.withdraw_export(session, export.id)
-        raise Problem(
-            503, "queue-unavailable", "exports cannot be made now; try again", headers={"Retry-After": "5"}
-        ) from None
+        export = await service.request_export(session, user_id, project_id, format)
     response.headers["Location"] = f"/exports/{export.id}"
     async with services.database.read() as connection:
-        return await service.read_export(connection, user_id, export.id)
+        return await service.read_export(connection, services.links, user_id, export.id)
 
 
 @router.get("/projects/{project_id}/exports", response_model=Page[ExportRead])
 async def list_exports(
-    project_id: PublicId, connection: ReadDep, user_id: UserId, limit: PageSize = 50, cursor: Cursor = None
+    project_id: PublicId,
+    services: ServicesDep,
+    connection: ReadDep,
+    user_id: UserId,
+    limit: PageSize = 50,
+    cursor: Cursor = None,
 ) -> Any:
     before = decode_cursor(cursor)
     await read_project(connection, user_id, project_id)
-    rows = await service.list_exports(connection, user_id, project_id, before=before, limit=limit + 1)
+    rows = await service.list_exports(connection, services.links, user_id, project_id, before=before, limit=limit + 1)
     results, next_cursor = page_of(rows, limit)
     return {"results": results, "next_cursor": next_cursor}
 
 
 @router.get("/exports/{export_id}", response_model=ExportRead)
-async def read_export(export_id: PublicId, connection: ReadDep, user_id: UserId) -> Any:
-    return await service.read_export(connection, user_id, export_id)
+async def read_export(export_id: PublicId, services: ServicesDep, connection: ReadDep, user_id: UserId) -> Any:
+    return await service.read_export(connection, services.links, user_id, export_id)
 
 
 @router.get("/exports/{export_id}/content")
-async def read_export_content(export_id: PublicId, connection: ReadDep, user_id: UserId) -> Response:
-    content = await service.read_export_content(connection, user_id, export_id)
-    name = f'attachment; filename="export-{export_id}.json"'
-    return Response(content, media_type="application/json", headers={"Content-Disposition": name})
+async def read_export_content(
+    export_id: PublicId, services: ServicesDep, user_id: MaybeUserId, token: LinkToken = None
+) -> Response:
+    if token is not None:
+        services.links.check(export_id, token, now())
+        user_id = None
+    elif user_id is None:
+        raise missing_token()
+    form, pieces = await service.open_content(services.database, export_id, user_id=user_id)
+    headers = {
+        "Content-Disposition": f'attachment; filename="export-{export_id}.{form}"',
+        "Cache-Control": "private, no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return StreamingResponse(pieces, media_type=MEDIA_TYPES[form], headers=headers)

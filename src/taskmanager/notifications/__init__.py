@@ -1,0 +1,1 @@
+"""Notifications: what somebody is to hear of, until they have read it."""
