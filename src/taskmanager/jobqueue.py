@@ -12,7 +12,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from taskmanager.outbox.service import BATCH, Waiting, relay
 
@@ -98,10 +97,11 @@ class Queue:
         try:
             while self._wanted:
                 self._wanted = False
-                self._wanted |= await relay(self._database, self._sender.send) >= BATCH
-        except (QueueUnavailable, SQLAlchemyError, OSError) as error:
+                if await relay(self._database, self._sender.send) >= BATCH:
+                    self._wanted = True
+        except Exception as error:  # noqa: BLE001  # whatever it is: the workers send what is left
             self._quiet_until = monotonic() + QUIET_SECONDS
-            log.warning("jobs wait in the outbox", reason=str(error)[:200])
+            log.warning("jobs wait in the outbox", error=type(error).__name__, reason=str(error)[:200])
 
     async def close(self) -> None:
         if self._sending is not None:

@@ -41,7 +41,7 @@ def pytest_generate_tests(metafunc):
         return
     kinds: list[object] = ["sqlite"]
     marks = {mark.name for mark in metafunc.definition.iter_markers()}
-    if "slow" not in marks or "both_databases" in marks:
+    if "sqlite_only" not in marks and ("slow" not in marks or "both_databases" in marks):
         missing = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
         kinds.append(pytest.param("mariadb", marks=[pytest.mark.slow, missing]))
     metafunc.parametrize("database_url", kinds, indirect=True)

@@ -19,8 +19,8 @@ from tests.ports import free_port
 PROGRAM = shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin:/usr/local/sbin")
 INSTALL = shutil.which("mariadb-install-db")
 WHY_NOT = None if PROGRAM and INSTALL else "mariadbd is not installed (apt-get install mariadb-server)"
-# a test's data need not survive a crash of the machine
-_FAST = ("--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--sync-binlog=0", "--skip-log-bin")
+# the data need not survive a crash of the machine; that of the server they do
+_FAST = ("--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0", "--sync-binlog=0", "--skip-log-bin")
 # what MySQL 8 has by itself
 _LIKE_MYSQL = ("--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci", "--lower-case-table-names=0")
 
@@ -78,6 +78,10 @@ class MariaDB:
             connection.settimeout(1)
             return bool(connection.recv(1))
         return False
+
+    @property
+    def is_running(self):
+        return self._process is not None
 
     def stop(self, how=signal.SIGTERM):
         if self._process is not None:
