@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import inspect
 import random
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -37,6 +39,7 @@ _NOT_THE_JOB_S_FAULT: Final = (OperationalError, InterfaceError, PoolTimeoutErro
 """The database is gone, locked or full: waiting helps, and the job is not to be given up for it."""
 
 log = structlog.stdlib.get_logger(__name__)
+_local: Final = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,29 @@ def _settings() -> Settings:
     return load_settings("database_url")
 
 
-def _database() -> Database:
+def _open(*, pooled: bool = False) -> Database:
     url = _settings().database_url
     assert url is not None
-    # unpooled: the loop of a job does nothing between jobs, and could not keep a connection alive
-    return Database(url.get_secret_value(), pooled=False)
+    return Database(url.get_secret_value(), pooled=pooled)
+
+
+@contextlib.asynccontextmanager
+async def _database() -> AsyncIterator[Database]:
+    """The database of a job. A process of the pool keeps its connections from job to job: to open them costs more than a job.
+
+    The worker's own process, which runs the jobs without a pool, keeps none: it would have to close them when it ends.
+    """
+    if _settings().celery_worker_pool == "prefork":
+        kept: Database | None = getattr(_local, "database", None)
+        if kept is None:
+            kept = _local.database = _open(pooled=True)
+        yield kept
+        return
+    database = _open()
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 def job(name: str) -> Callable[[Work], Work]:
@@ -118,8 +139,7 @@ async def _attempt(work: Work, outbox_id: int | None, values: dict[str, Any]) ->
     Raises:
         Exception: for one without a row in the outbox, or for which the database was not there.
     """
-    database = _database()
-    try:
+    async with _database() as database:
         if outbox_id is not None and (ended := await attempts.begin(database, outbox_id)) is not None:
             return ended
         try:
@@ -140,8 +160,6 @@ async def _attempt(work: Work, outbox_id: int | None, values: dict[str, Any]) ->
             else:
                 await attempts.finish(database, outbox_id)
         return outcome
-    finally:
-        await database.close()
 
 
 def misbehave(settings: Settings) -> None:
@@ -166,7 +184,7 @@ def park_message(name: str, body: bytes | str, error: BaseException) -> None:
 
 
 async def _park(name: str, key: str, payload: str, error: BaseException) -> None:
-    database = _database()
+    database = _open()
     try:
         async with asyncio.timeout(10), database.transaction() as session:
             await attempts.park(session, name, key, payload, attempts.reason_of(error))

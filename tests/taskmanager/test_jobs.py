@@ -23,6 +23,8 @@ from taskmanager.outbox.parked import list_parked
 
 
 def _close_loop():
+    if (kept := getattr(jobs._local, "database", None)) is not None:
+        stopping.run_async(kept.close())
     stopping._local.runner.close()
 
 
@@ -47,10 +49,10 @@ def pool():
     made.close()
 
 
-@pytest.fixture
-def work(settings, monkeypatch, pool):
-    """Runs a job by its name."""
-    known = settings(celery_broker_url="memory://")
+@pytest.fixture(params=["prefork", "solo"])
+def work(request, settings, monkeypatch, pool):
+    """Runs a job by its name, with the database that a pool has."""
+    known = settings(celery_broker_url="memory://", celery_worker_pool=request.param)
     app = create_celery(known)
     app.loader.import_default_modules()
     monkeypatch.setattr(jobs, "_settings", lambda: known)
