@@ -21,7 +21,7 @@ from sqlalchemy.orm import DeclarativeBase
 from taskmanager.settings import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from sqlalchemy import URL, Connection, Dialect
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -113,12 +113,23 @@ class Database:
             _speak_sqlite(self._writer, immediate=True)
             _speak_sqlite(self._reader, immediate=False)
         self._sessions = async_sessionmaker(self._writer, expire_on_commit=False)
+        self.on_enqueued: Callable[[], None] | None = None
+        """Called after the commit of a transaction that put something into the outbox."""
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """A session whose work is committed at the end, or undone by an exception."""
-        async with self._sessions() as session, session.begin():
-            yield session
+    async def transaction(self, *, without_gaps: bool = False) -> AsyncIterator[AsyncSession]:
+        """A session whose work is committed at the end, or undone by an exception.
+
+        `without_gaps`: for short work on rows of a queue, locks only those, not the gaps between them, into which others
+        put new ones.
+        """
+        async with self._sessions() as session:
+            async with session.begin():
+                if without_gaps and not self.is_sqlite:
+                    await session.connection(execution_options={"isolation_level": "READ COMMITTED"})
+                yield session
+            if self.on_enqueued is not None and session.info.pop("enqueued", False):
+                self.on_enqueued()
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

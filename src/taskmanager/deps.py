@@ -13,9 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from taskmanager.apitokens.service import PREFIX, find_token, scope_refusal
 from taskmanager.db import Database
+from taskmanager.exports.links import Links
 from taskmanager.jobqueue import Queue
-from taskmanager.outbox.relay import Relay
-from taskmanager.outbox.service import ENQUEUED
 from taskmanager.paging import LARGEST_PAGE
 from taskmanager.problems import Problem
 from taskmanager.ratelimits.limiter import RateLimiter
@@ -33,7 +32,7 @@ class Services:
     tokens: Tokens
     passwords: PasswordBox
     queue: Queue
-    relay: Relay
+    links: Links
     limiter: RateLimiter
     limits: Policy
     trusted_proxies: int = 0
@@ -71,9 +70,6 @@ async def _session(request: Request) -> AsyncIterator[AsyncSession]:
     async with services(request).database.transaction() as session:
         request.state.session = session
         yield session
-        has_jobs = session.info.get(ENQUEUED, False)
-    if has_jobs:
-        services(request).relay.wake()
 
 
 async def _connection(request: Request) -> AsyncIterator[AsyncConnection]:
@@ -89,6 +85,10 @@ class Caller:
     scopes: frozenset[str] | None
 
 
+def missing_token() -> Problem:
+    return unauthorised("token-missing", "send the access token: Authorization: Bearer TOKEN")
+
+
 async def caller_of(request: Request, bearer: str | None) -> Caller:
     """Who asks with this token.
 
@@ -96,7 +96,7 @@ async def caller_of(request: Request, bearer: str | None) -> Caller:
         Problem: there is none, or it is forged or has expired.
     """
     if bearer is None:
-        raise unauthorised("token-missing", "send the access token: Authorization: Bearer TOKEN")
+        raise missing_token()
     known = services(request)
     if not bearer.startswith(PREFIX):
         return Caller(known.tokens.user_id(bearer), None)
@@ -140,6 +140,14 @@ async def _signed_in_id(caller: Annotated[Caller, Depends(_caller)]) -> int:
     return caller.user_id
 
 
+async def _maybe_user_id(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> int | None:
+    if credentials is None:
+        return None
+    return await _user_id(request, await _caller(request, credentials))
+
+
 ServicesDep = Annotated[Services, Depends(_services)]
 # scope "function": committed and given back before the answer goes out, so that nobody is told of what then fails
 SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
@@ -148,6 +156,8 @@ ReadDep = Annotated[AsyncConnection, Depends(_connection, scope="function")]
 """A connection for reading rows."""
 UserId = Annotated[int, Depends(_user_id)]
 """Who asks; 401 without a valid token, 403 with an API token whose scopes are not enough."""
+MaybeUserId = Annotated[int | None, Depends(_maybe_user_id)]
+"""Who asks, where there are other ways in; 401 with a wrong token."""
 SignedInId = Annotated[int, Depends(_signed_in_id)]
 """Who asks and has signed in: no API token is enough."""
 AddressLimited = Depends(_limit_address)

@@ -1,45 +1,57 @@
-"""The jobs that the worker knows. Each decides nothing: it calls the service that the API calls too.
-
-A job that fails is tried again. While the database is away that goes on for as long as it takes; a job that fails for any other
-reason is parked after some attempts, with what it said: it blocks nobody, and an operator sees it (`taskmanager.parked`).
-"""
+"""The jobs that the worker knows. Each decides nothing: it calls the service that the API calls too."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import hashlib
+import inspect
 import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
+import orjson
 import structlog
 from celery import shared_task
-from celery.exceptions import Reject
+from celery.exceptions import Ignore, Reject
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 import taskmanager.schema  # noqa: F401  # tables name each other by foreign keys: all must be known
 from taskmanager.db import Database
-from taskmanager.exports.service import write_export
-from taskmanager.jobnames import MESSAGE_VERSION, NOTIFY, PURGE, REMIND, WRITE_EXPORT
-from taskmanager.notifications.service import notify
-from taskmanager.outbox.service import mark_done, purge
-from taskmanager.parked.service import park
-from taskmanager.reminders.service import remind
+from taskmanager.exports import writing
+from taskmanager.jobnames import FIRE_REMINDER, NOTIFY, WRITE_EXPORT
+from taskmanager.notifications import service as notifications
+from taskmanager.outbox import attempts
+from taskmanager.outbox.attempts import ATTEMPTS, Outcome
+from taskmanager.reminders import service as reminders
 from taskmanager.settings import Settings, load_settings
+from taskmanager.stopping import run_async
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
-
-    Work = Callable[..., Awaitable[bool]]
-
-ATTEMPTS: Final = 5
-_NEWER_RETRY_SECONDS: Final = 5
-_LONGEST_RETRY_SECONDS: Final = 30
-"""Well below the time after which the broker believes that nobody has the job."""
+_UNAVAILABLE_SECONDS: Final = 2.0
+_LONGEST_UNREADABLE: Final = 10_000
+"""Characters that are kept of a message: a column holds 65,535 bytes, and JSON may write six for one."""
+_NOT_THE_JOB_S_FAULT: Final = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
+"""The database is gone, locked or full: waiting helps, and the job is not to be given up for it."""
 
 log = structlog.stdlib.get_logger(__name__)
 _local: Final = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a job works with."""
+
+    database: Database
+    version: str
+
+
+Work = Callable[..., Awaitable[Outcome]]
 
 
 @functools.cache
@@ -47,117 +59,152 @@ def _settings() -> Settings:
     return load_settings("database_url")
 
 
-def run_async(work: Coroutine[Any, Any, bool]) -> bool:
-    """Run a service's coroutine in this thread's own event loop, which lives as long as the thread."""
-    runner: asyncio.Runner | None = getattr(_local, "runner", None)
-    if runner is None:
-        runner = _local.runner = asyncio.Runner()
-    return runner.run(work)
+def _open(*, pooled: bool = False) -> Database:
+    url = _settings().database_url
+    assert url is not None
+    return Database(url.get_secret_value(), pooled=pooled)
 
 
-def is_outage(error: BaseException) -> bool:
-    """The database is away or busy: another try may do, however many there were. Pure."""
-    return isinstance(error, OperationalError | InterfaceError | OSError | TimeoutError)
+@contextlib.asynccontextmanager
+async def _database() -> AsyncIterator[Database]:
+    """The database of a job. A process of the pool keeps its connections from job to job: to open them costs more than a job.
 
-
-def retry_seconds(retries: int) -> int:
-    """Until the next try, after so many. Pure."""
-    return int(min(2 ** min(retries + 1, 10), _LONGEST_RETRY_SECONDS))
-
-
-def _job(name: str, work: Work) -> Any:
-    """A job of Celery that does `work` with the arguments of the message. What a later release sends more is ignored."""
-
-    @shared_task(bind=True, name=name, max_retries=None)  # type: ignore[untyped-decorator]
-    def run(self: Any, v: int = 1, **arguments: Any) -> None:
-        retries = self.request.retries
-        if v > MESSAGE_VERSION:
-            log.warning("a job of a later release goes back", job=name, v=v)
-            raise self.retry(countdown=_NEWER_RETRY_SECONDS)
-        log.info("job begins", job=name, key=self.request.id)
-        try:
-            misbehave(_settings())
-            done = run_async(_with_database(work, self.request.id, arguments))
-        except Reject:
-            raise
-        except Exception as error:
-            if is_outage(error) or retries + 1 < ATTEMPTS:
-                log.warning("job is tried again", job=name, key=self.request.id, error=type(error).__name__)
-                raise self.retry(exc=error, countdown=retry_seconds(retries)) from error
-            _park(self, name, arguments, error)
-        else:
-            log.info("job done" if done else "job needs no doing", job=name, key=self.request.id)
-
-    return run
-
-
-async def _with_database(work: Work, key: str | None, arguments: Mapping[str, Any]) -> bool:
-    settings = _settings()
-    assert settings.database_url is not None
-    # unpooled: the loop of a job does nothing between jobs, and could not keep a connection alive
-    database = Database(settings.database_url.get_secret_value(), pooled=False)
+    The worker's own process, which runs the jobs without a pool, keeps none: it would have to close them when it ends.
+    """
+    if _settings().celery_worker_pool == "prefork":
+        kept: Database | None = getattr(_local, "database", None)
+        if kept is None:
+            kept = _local.database = _open(pooled=True)
+        yield kept
+        return
+    database = _open()
     try:
-        done = await work(database, settings, **arguments)
-        if key is not None:
-            async with database.transaction() as session:
-                await mark_done(session, key)
-        return done
+        yield database
     finally:
         await database.close()
 
 
-def _park(task: Any, name: str, arguments: Mapping[str, Any], error: Exception) -> None:
-    log.error("job is parked", job=name, key=task.request.id, error=type(error).__name__)
+def job(name: str) -> Callable[[Work], Work]:
+    """Make a coroutine a job of this name. What a later release sends more than it takes is ignored."""
 
-    async def work(database: Database, _settings: Settings) -> bool:
-        async with database.transaction() as session:
-            return await park(session, name, str(task.request.id), arguments, error)
+    def register(work: Work) -> Work:
+        known = frozenset(inspect.signature(work).parameters) - {"context"}
 
+        # the name of each class of requests is given as text: only the worker's own process needs it
+        @shared_task(bind=True, name=name, max_retries=ATTEMPTS, Request="taskmanager.jobrequest:JobRequest")  # type: ignore[untyped-decorator]
+        def run(self: Any, v: int = 1, outbox_id: int | None = None, **payload: Any) -> str:  # noqa: ARG001
+            values = {key: value for key, value in payload.items() if key in known}
+            outcome = _run_once(self, work, outbox_id, values)
+            if outcome in {Outcome.FAILED, Outcome.PARKED}:
+                # what makes Celery acknowledge the message without believing that all is well
+                raise Ignore(str(outcome))
+            return str(outcome)
+
+        return work
+
+    return register
+
+
+def _run_once(task: Any, work: Work, outbox_id: int | None, values: dict[str, Any]) -> Outcome:
+    logger = log.bind(job=task.name, **values)
+    logger.info("job begins")
     try:
-        run_async(_with_database(work, task.request.id, {}))
-    except Exception as unparked:
-        raise task.retry(exc=unparked, countdown=_LONGEST_RETRY_SECONDS) from unparked
+        if latency := _settings().faults.latency_ms:
+            time.sleep(latency / 1000)
+        outcome = run_async(_attempt(work, outbox_id, values))
+    except asyncio.CancelledError:
+        raise Reject("the worker stops", requeue=True) from None
+    except _NOT_THE_JOB_S_FAULT as error:
+        # resting here keeps the pool from running through the whole queue in vain
+        logger.warning("the job goes back: the database does not answer", error=type(error).__name__)
+        time.sleep(_UNAVAILABLE_SECONDS)
+        raise Reject("the database does not answer", requeue=True) from error
+    except Exception as error:
+        # sent by a release without an outbox: the message itself has to remember
+        if task.request.retries >= ATTEMPTS:
+            payload = orjson.dumps(values | {"v": 1}).decode()
+            run_async(_park(task.name, f"message:{task.request.id}", payload, error))
+            logger.exception("the job is parked")
+            return Outcome.PARKED
+        logger.warning("the job is tried again", error=type(error).__name__)
+        raise task.retry(exc=error, countdown=attempts.wait_after(task.request.retries).total_seconds()) from error
+    logger.info("job ended", outcome=str(outcome))
+    if outcome is Outcome.UNFINISHED and outbox_id is None:
+        raise Reject("it goes on in another turn", requeue=True)
+    return outcome
+
+
+async def _attempt(work: Work, outbox_id: int | None, values: dict[str, Any]) -> Outcome:
+    """One attempt, written down in the outbox.
+
+    Raises:
+        Exception: for one without a row in the outbox, or for which the database was not there.
+    """
+    async with _database() as database:
+        if outbox_id is not None and (ended := await attempts.begin(database, outbox_id)) is not None:
+            return ended
+        try:
+            misbehave(_settings())
+            outcome = await work(Context(database, _settings().app_version), **values)
+        except (asyncio.CancelledError, *_NOT_THE_JOB_S_FAULT):
+            if outbox_id is not None:
+                await attempts.take_back(database, outbox_id)
+            raise
+        except Exception as error:
+            if outbox_id is None:
+                raise
+            log.warning("the job is tried again", error=type(error).__name__, exc_info=True)
+            return await attempts.fail(database, outbox_id, error)
+        if outbox_id is not None:
+            if outcome is Outcome.UNFINISHED:
+                await attempts.go_on_later(database, outbox_id)
+            else:
+                await attempts.finish(database, outbox_id)
+        return outcome
 
 
 def misbehave(settings: Settings) -> None:
-    """Be slow or fail as the fault switches say.
+    """Fail as the fault switches say.
 
     Raises:
         RuntimeError: for `error_rate`.
     """
-    faults = settings.faults
-    if faults.latency_ms:
-        time.sleep(faults.latency_ms / 1000)
-    if faults.error_rate and random.random() < faults.error_rate:  # noqa: S311  # chance, not a secret
+    rate = settings.faults.error_rate
+    if rate and random.random() < rate:  # noqa: S311  # chance, not a secret
         raise RuntimeError("error_rate: this job fails (TASKMANAGER_FAULTS)")
 
 
-# -- the jobs ------------------------------------------------------------------------------------------------------------
+def park_message(name: str, body: bytes | str, error: BaseException) -> None:
+    """Keep a message that nobody can read; however often it is delivered, once."""
+    text = body.decode("utf-8", "backslashreplace") if isinstance(body, bytes) else str(body)
+    digest = hashlib.sha256(repr((name, text)).encode()).hexdigest()
+    # a list, which is no payload: it can be looked at, but not tried again
+    payload = orjson.dumps([text[:_LONGEST_UNREADABLE].encode("utf-8", "replace").decode()]).decode()
+    run_async(_park(name, f"unreadable:{digest}", payload, error))
+    log.error("a job that nobody can read is parked", job=name, reason=attempts.reason_of(error))
 
 
-async def _write_export(database: Database, settings: Settings, *, export_id: int, **_later: Any) -> bool:
-    return await write_export(database, export_id, version=settings.app_version)
+async def _park(name: str, key: str, payload: str, error: BaseException) -> None:
+    database = _open()
+    try:
+        async with asyncio.timeout(10), database.transaction() as session:
+            await attempts.park(session, name, key, payload, attempts.reason_of(error))
+    finally:
+        await database.close()
 
 
-async def _notify(
-    database: Database, _settings: Settings, *, key: str, user_id: int, kind: str, text: str, **subject: Any
-) -> bool:
-    async with database.transaction() as session:
-        return await notify(session, user_id, kind, text, key=key, task_id=subject.get("task_id"))
+@job(WRITE_EXPORT)
+async def write_export(context: Context, export_id: int) -> Outcome:
+    return await writing.write_export(context.database, export_id, version=context.version)
 
 
-async def _remind(database: Database, _settings: Settings, *, reminder_id: int, **_later: Any) -> bool:
-    async with database.transaction() as session:
-        return await remind(session, reminder_id)
+@job(FIRE_REMINDER)
+async def fire_reminder(context: Context, reminder_id: int, remind_at: str) -> Outcome:
+    fired = await reminders.fire(context.database, reminder_id, datetime.fromisoformat(remind_at))
+    return Outcome.DONE if fired else Outcome.UNNEEDED
 
 
-async def _purge(database: Database, _settings: Settings, **_later: Any) -> bool:
-    async with database.transaction() as session:
-        await purge(session)
-    return True
-
-
-run_write_export: Final = _job(WRITE_EXPORT, _write_export)
-run_notify: Final = _job(NOTIFY, _notify)
-run_remind: Final = _job(REMIND, _remind)
-run_purge: Final = _job(PURGE, _purge)
+@job(NOTIFY)
+async def notify(context: Context, user_id: int, kind: str, text: str, key: str, subjects: dict[str, int]) -> Outcome:
+    told = await notifications.deliver(context.database, user_id, kind, text, key=key, subjects=subjects)
+    return Outcome.DONE if told else Outcome.UNNEEDED

@@ -25,6 +25,7 @@ from taskmanager.comments.router import router as comments
 from taskmanager.db import Database
 from taskmanager.deps import Services
 from taskmanager.edge import Edge, Lifetime
+from taskmanager.exports.links import Links
 from taskmanager.exports.router import router as exports
 from taskmanager.faults import begin
 from taskmanager.jobqueue import Queue
@@ -33,7 +34,6 @@ from taskmanager.logs import configure_logs
 from taskmanager.members.router import router as members
 from taskmanager.metrics import RequestMetrics
 from taskmanager.notifications.router import router as notifications
-from taskmanager.outbox.relay import Relay
 from taskmanager.problem_answers import DESCRIBED, install_problem_handlers
 from taskmanager.projects.router import router as projects
 from taskmanager.ratelimits.limiter import RateLimiter
@@ -97,12 +97,7 @@ def create_api() -> FastAPI:
 @contextlib.asynccontextmanager
 async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     services: Services = api.state.services
-    if api.state.has_queue:
-        services.relay.start()
-    else:
-        log.warning("jobs wait: no queue is configured (CELERY_BROKER_URL)")
     yield
-    await services.relay.close()
     await services.queue.close()
     await services.limiter.close()
     await services.database.close()
@@ -116,21 +111,20 @@ def create_app(settings: Settings, lifetime: Lifetime | None = None, *, api: Fas
     """
     assert settings.database_url is not None
     assert settings.jwt_secret_key is not None
-    database, queue = Database(settings.database_url.get_secret_value()), Queue(settings)
+    database, key = Database(settings.database_url.get_secret_value()), settings.jwt_secret_key.get_secret_value()
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     api = api or create_api()
     api.state.services = Services(
         database,
-        Tokens(settings.jwt_secret_key.get_secret_value()),
+        Tokens(key),
         PasswordBox(),
-        queue,
-        Relay(database, queue),
+        Queue(settings, database),
+        Links(key),
         RateLimiter(redis_url),
         policy_of(settings),
         trusted_proxies=settings.proxies,
     )
     api.state.version = settings.app_version
-    api.state.has_queue = settings.broker_url is not None
     return Edge(
         api,
         service=SERVICE,

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import random
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import OperationalError
 
 from taskmanager.db import Database, make_shared_file, sqlite_path
 from taskmanager.faults import begin
@@ -39,6 +41,8 @@ LOCK_SECONDS: Final = 60.0
 _MYSQL_LOCK: Final = "tm_migrate"
 # a statement that waits for a table's lock makes all later ones wait behind it: rather fail soon, and be run again
 _MYSQL_LOCK_WAIT_SECONDS: Final = 2
+TRIES: Final = 20
+_LONGEST_PAUSE_SECONDS: Final = 3.0
 _POLL_SECONDS: Final = 0.2
 
 log = structlog.stdlib.get_logger(__name__)
@@ -55,7 +59,7 @@ async def migrate(database: Database, *, lock_seconds: float = LOCK_SECONDS) -> 
         Locked: another run held the lock for all of `lock_seconds`.
     """
     async with database.raw_writer() as connection, _exclusive(database, connection, lock_seconds):
-        revisions = await connection.run_sync(_upgrade)
+        revisions = await _patiently(connection)
         # rows in short transactions, not in a revision: old processes go on writing meanwhile
         settled = await settle_all(database)
     if settled:
@@ -63,7 +67,31 @@ async def migrate(database: Database, *, lock_seconds: float = LOCK_SECONDS) -> 
     return revisions
 
 
-def _upgrade(connection: Connection) -> tuple[str | None, str | None]:
+async def _patiently(connection: AsyncConnection) -> tuple[str | None, str | None]:
+    before = await connection.run_sync(_revision)
+    for attempt in range(1, TRIES + 1):
+        try:
+            return before, await connection.run_sync(_upgrade)
+        except OperationalError as error:
+            await connection.rollback()
+            if attempt == TRIES or not waited_in_vain(error):
+                raise
+            # each revision can be run again, and those that are done are not
+            pause = _LONGEST_PAUSE_SECONDS * random.uniform(0.2, 1)  # noqa: S311  # chance, not a secret
+            log.warning("somebody holds a table; tried again", attempt=attempt, pause_seconds=round(pause, 1))
+            await asyncio.sleep(pause)
+    raise AssertionError("the last try returns or raises")
+
+
+def waited_in_vain(error: OperationalError) -> bool:
+    """A table or the database was in use for longer than the wait: 1205 and 1213 of MySQL, "locked" of SQLite."""
+    cause = error.orig
+    code = cause.args[0] if cause is not None and cause.args else None
+    return code in {1205, 1213} or "database is locked" in str(cause)
+
+
+def _upgrade(connection: Connection) -> str | None:
+    """Run what is to be run; the revision then."""
     before = _revision(connection)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -72,10 +100,10 @@ def _upgrade(connection: Connection) -> tuple[str | None, str | None]:
     if before is not None and before not in known:
         # an older release runs its task after a newer one, as in a rollback: the schema already has what it needs
         log.warning("the schema is of a later release; nothing to do", revision=before)
-        return before, before
+        return before
     command.upgrade(config, "head")
     connection.commit()
-    return before, _revision(connection)
+    return _revision(connection)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -106,9 +106,17 @@ def internal_error() -> ProblemResponse:
     return problem_response(500, "internal-error", "an error happened; it has been noted")
 
 
+def is_full(cause: BaseException) -> bool:
+    """The database has no room: SQLITE_FULL; of MySQL "disk full" (1021), "table is full" (1114), "no space" (3675)."""
+    code = cause.args[0] if cause.args else None
+    return getattr(cause, "sqlite_errorname", None) == "SQLITE_FULL" or code in {1021, 1114, 3675}
+
+
 async def _database(_: Request, error: Exception) -> ProblemResponse:
     cause = getattr(error, "orig", None) or error
     log.error("the database does not answer", error=type(cause).__name__, reason=str(cause)[:300])
+    if is_full(cause):
+        return problem_response(507, "storage-full", "the database's disk is full; nothing was changed")
     return problem_response(
         503, "database-unavailable", "the database does not answer; try again", headers={"Retry-After": "1"}
     )

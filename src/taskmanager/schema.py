@@ -8,13 +8,12 @@ from taskmanager.activity.models import Activity
 from taskmanager.apitokens.models import ApiToken
 from taskmanager.comments.models import Comment
 from taskmanager.db import Base
-from taskmanager.exports.models import Export, ExportFile
+from taskmanager.exports.models import Export, ExportFile, ExportPart
 from taskmanager.idempotency.models import IdempotencyKey
 from taskmanager.labels.models import Label, TaskLabel
 from taskmanager.members.models import Membership
 from taskmanager.notifications.models import Notification
-from taskmanager.outbox.models import OutboxJob
-from taskmanager.parked.models import ParkedJob
+from taskmanager.outbox.models import Lease, OutboxRow, ParkedJob
 from taskmanager.projects.models import Project
 from taskmanager.reminders.models import Reminder
 from taskmanager.sessions.models import RefreshFamily, RefreshToken
@@ -32,13 +31,15 @@ TABLES: Final = (
     Activity,
     Export,
     ExportFile,
+    ExportPart,
     RefreshFamily,
     RefreshToken,
     ApiToken,
     IdempotencyKey,
-    OutboxJob,
+    OutboxRow,
+    ParkedJob,
+    Lease,
     Notification,
     Reminder,
-    ParkedJob,
 )
 metadata: Final = Base.metadata

@@ -44,6 +44,13 @@ class Settings(BaseSettings):
     celery_worker_concurrency: int = Field(4, ge=1, le=256)
     celery_worker_max_tasks_per_child: int = Field(1000, ge=1)
     celery_worker_pool: Literal["prefork", "solo"] = "prefork"
+    metrics_port: int | None = Field(None, ge=1, le=65535)
+    """Where a worker answers Prometheus, at HOST; not at all without it. The API has `/metrics`."""
+    cloudwatch_metrics: bool | None = None
+    """Whether workers publish to CloudWatch; unless it says so, where AWS's own variables name a region or an address."""
+    aws_region: str | None = None
+    aws_default_region: str | None = None
+    aws_endpoint_url: str | None = None
     app_version: str = Field("unversioned", max_length=128)
     drain_seconds: float | None = Field(None, ge=0, le=100)
     """From the stop signal until connections are refused (API), or running jobs are put back (worker); each has its default."""
@@ -87,6 +94,12 @@ class Settings(BaseSettings):
     @property
     def faults(self) -> Faults:
         return parse_faults(self.taskmanager_faults)
+
+    @property
+    def publishes_to_cloudwatch(self) -> bool:
+        if self.cloudwatch_metrics is not None:
+            return self.cloudwatch_metrics
+        return any((self.aws_region, self.aws_default_region, self.aws_endpoint_url))
 
     @property
     def broker_url(self) -> SecretStr | None:

@@ -22,6 +22,8 @@ from taskmanager.consumer import Heartbeat
 from taskmanager.faults import begin
 from taskmanager.logs import configure_logs
 from taskmanager.settings import EXIT_CONFIGURATION, ConfigurationError, Settings, load_settings
+from taskmanager.stopping import cancel_running
+from taskmanager.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -41,7 +43,8 @@ def main() -> int:
     configure_logs(settings.log_level, SERVICE, settings.app_version)
     begin(settings.faults)
     app.steps["consumer"].add(Heartbeat)
-    _connect_signals(settings)
+    upkeep = Upkeep(settings)
+    _connect_signals(settings, upkeep)
     app.set_default()
     # nobody needs gossip, mingling and heartbeats: the workers of one queue have nothing to tell each other, and mingling
     # costs a second at start
@@ -51,13 +54,16 @@ def main() -> int:
     return 0
 
 
-def _connect_signals(settings: Settings) -> None:
+def _connect_signals(settings: Settings, upkeep: Upkeep) -> None:
     drain_seconds = DRAIN_SECONDS if settings.drain_seconds is None else settings.drain_seconds
 
     def keep_logs(**_: Any) -> None:
         """Celery sets up no logs when somebody listens to this."""
 
     def on_ready(**_: Any) -> None:
+        # a connection that was lost makes the worker ready once more
+        if not upkeep.is_alive():
+            upkeep.start()
         signal.signal(signal.SIGALRM, partial(_put_back, pool=settings.celery_worker_pool))
         if settings.faults.unhealthy_after is not None:
             heartbeat.end_after(settings.faults.unhealthy_after)
@@ -71,18 +77,21 @@ def _connect_signals(settings: Settings) -> None:
     signals.setup_logging.connect(keep_logs, weak=False)
     signals.worker_ready.connect(on_ready, weak=False)
     signals.worker_shutting_down.connect(on_shutting_down, weak=False)
+    signals.worker_shutdown.connect(lambda **_: upkeep.stop(), weak=False)
 
 
 def _put_back(_signal: int, _frame: FrameType | None, pool: str) -> None:
     """The deadline: what is not acknowledged goes back to the queue.
 
     A pool of processes is ended by Celery's cold shutdown. Without one, the job runs in this very thread, below this call:
-    an exception ends it.
+    an exception ends it, or the cancellation of its coroutine.
 
     Raises:
         Reject: through the running job.
     """
     if pool == "solo" and state.active_requests:
+        if cancel_running():
+            return
         raise Reject("the worker stops", requeue=True)
     os.kill(os.getpid(), signal.SIGQUIT)
 

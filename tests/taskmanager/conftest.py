@@ -3,28 +3,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import os
 import shutil
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 from tests.ports import free_port
 from tests.taskmanager.calls import Person
+from tests.taskmanager.mariadb import WHY_NOT, MariaDB
 from tests.taskmanager.processes import KEY, Process
 
-from taskmanager.db import Base, Database
+from taskmanager.db import Database
 from taskmanager.main import create_api, create_app
 from taskmanager.migrate import migrate
+from taskmanager.schema import metadata
 from taskmanager.settings import Settings
 from taskmanager.users import passwords
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-MYSQL = os.environ.get("TASKMANAGER_TEST_MYSQL")
-"""`mysql://USER:PASSWORD@HOST:PORT` of a server on which the tests of the API run instead of on SQLite."""
 
 
 @pytest.fixture(autouse=True)
@@ -49,45 +47,78 @@ def empty_database(tmp_path_factory):
     return path
 
 
-async def on_mysql(url, *statements):
-    database = Database(str(url), pooled=False)
-    async with database.read() as connection:
-        for statement in statements:
-            await connection.execute(text(statement))
-    await database.close()
+def pytest_generate_tests(metafunc):
+    """Each test of a database runs on both: on SQLite always, on a real MariaDB when slow tests do.
+
+    A test of processes is slow anyway: it runs on SQLite, unless it asks for both.
+    """
+    if "database_url" not in metafunc.fixturenames:
+        return
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    kinds: list[object] = [] if "mariadb_only" in marks else ["sqlite"]
+    if "sqlite_only" not in marks and ("slow" not in marks or "both_databases" in marks):
+        missing = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+        kinds.append(pytest.param("mariadb", marks=[pytest.mark.slow, missing]))
+    metafunc.parametrize("database_url", kinds, indirect=True)
 
 
 @pytest.fixture(scope="session")
-def mysql_schema():
-    """The URL of a database on the server with the newest schema; gone at the end."""
-    name = f"taskmanager_test_{os.getpid()}"
-    assert MYSQL is not None
-    server = make_url(MYSQL).render_as_string(hide_password=False)
-    url = f"{server.rstrip('/')}/{name}"
+def mariadb():
+    """A server for the whole session."""
+    server = MariaDB()
+    try:
+        yield server.start()
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def mariadb_url(mariadb):
+    """A database with the newest schema; whoever uses it deletes all rows."""
 
     async def make():
-        database = Database(url, pooled=False)
+        await create_database(mariadb, "taskmanager")
+        database = Database(mariadb.url("taskmanager"), pooled=False)
         await migrate(database)
         await database.close()
 
-    asyncio.run(on_mysql(server, f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
     asyncio.run(make())
-    yield url
-    asyncio.run(on_mysql(server, f"DROP DATABASE {name}"))
+    return mariadb.url("taskmanager")
+
+
+async def create_database(server, name):
+    database = Database(server.url("mysql"), pooled=False)
+    async with database.raw_writer() as connection:
+        await connection.execute(text(f"CREATE DATABASE `{name}`"))
+    await database.close()
+
+
+async def delete_rows(url):
+    database = Database(url, pooled=False)
+    async with database.transaction() as session:
+        for table in reversed(metadata.sorted_tables):
+            await session.execute(table.delete())
+    await database.close()
 
 
 @pytest.fixture
 def database_url(request, tmp_path):
-    """A database with the newest schema and no rows."""
-    if MYSQL:
-        url = request.getfixturevalue("mysql_schema")
-        tables = (f"DELETE FROM {table.name}" for table in Base.metadata.sorted_tables)
-        asyncio.run(on_mysql(url, "SET FOREIGN_KEY_CHECKS=0", *tables))
+    """The URL of an empty database, in SQLite or in MariaDB (see `pytest_generate_tests`)."""
+    if request.param == "mariadb":
+        url = request.getfixturevalue("mariadb_url")
+        asyncio.run(delete_rows(url))
         return url
-    empty_database = request.getfixturevalue("empty_database")
     path = tmp_path / "taskmanager.db"
-    shutil.copy(empty_database, path)
+    shutil.copy(request.getfixturevalue("empty_database"), path)
     return f"sqlite:///{path}"
+
+
+@pytest.fixture
+async def database(database_url):
+    """The database in this process."""
+    made = Database(database_url)
+    yield made
+    await made.close()
 
 
 @pytest.fixture
@@ -160,13 +191,6 @@ def person(client, sign_in):
         return Person(client, headers, me["id"], me["email"])
 
     return register
-
-
-@pytest.fixture
-async def database(database_url):
-    made = Database(database_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

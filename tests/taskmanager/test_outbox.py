@@ -1,203 +1,358 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, update
-from tests.engine.loadbalancer.waiting import until
+from sqlalchemy import select, update
 
-import taskmanager.schema  # noqa: F401  # tables name each other by foreign keys: all must be known
-from taskmanager.db import now
-from taskmanager.jobnames import PURGE, WRITE_EXPORT
+from taskmanager.db import Database, now
+from taskmanager.housekeeping import DONE_JOBS, NOTIFICATIONS, clean_up
 from taskmanager.jobqueue import QueueUnavailable
-from taskmanager.outbox import relay as relays
-from taskmanager.outbox import service
-from taskmanager.outbox.models import OutboxJob
-from taskmanager.outbox.relay import Relay, pause_seconds
-from taskmanager.outbox.service import cancel, claim, enqueue, mark_done, mark_sent, purge, put_back
+from taskmanager.notifications.models import Notification
+from taskmanager.notifications.service import notify
+from taskmanager.outbox import attempts, leases, service
+from taskmanager.outbox.attempts import ATTEMPTS, Outcome, wait_after
+from taskmanager.outbox.models import OutboxRow, ParkedJob
+from taskmanager.outbox.parked import list_parked
+from taskmanager.parked import main as parked
+from taskmanager.users.service import register
+
+JOB = "taskmanager.dig"
+SECOND = timedelta(seconds=1)
 
 
-class FakeQueue:
-    """A queue that takes so many jobs, and none after that."""
-
-    def __init__(self, takes=10_000):
-        self.takes, self.sent, self.loaded = takes, [], 0
-
-    async def load(self):
-        self.loaded += 1
-
-    async def send(self, name, key, payload):
-        if len(self.sent) >= self.takes:
-            raise QueueUnavailable("ConnectionRefusedError")
-        self.sent.append((name, key, dict(payload)))
-
-    @property
-    def keys(self):
-        return [key for _, key, _ in self.sent]
-
-
-async def put(database, *keys, **options):
+async def want(database, *keys, **options):
     async with database.transaction() as session:
-        return [await enqueue(session, "taskmanager.x", key, {"key": key}, **options) for key in keys]
+        for key in keys:
+            await service.enqueue(session, JOB, key, {"bed": key}, **options)
 
 
-async def waiting(database):
+async def want_in_vain(database):
+    async with database.transaction() as session:
+        await service.enqueue(session, JOB, "a", {})
+        raise RuntimeError
+
+
+async def rows_of(database):
+    table = OutboxRow.__table__
     async with database.read() as connection:
-        query = select(OutboxJob.key).where(OutboxJob.sent_at.is_(None)).order_by(OutboxJob.id)
-        return list((await connection.execute(query)).scalars())
+        return {row.unique_key: row for row in await connection.execute(select(table).order_by(table.c.id))}
 
 
-async def test_what_is_wanted_twice_is_there_once(database):
-    assert await put(database, "a", "b", "a") == [True, True, False]
-    assert await put(database, "a") == [False]
-    assert await waiting(database) == ["a", "b"]
+async def change(database, **values):
+    async with database.transaction() as session:
+        await session.execute(update(OutboxRow).values(values))
 
 
-async def test_what_is_undone_wants_nothing(database):
-    async def fail():
-        async with database.transaction() as session:
-            await enqueue(session, "taskmanager.x", "a", {})
-            raise RuntimeError
+class Broker:
+    """Takes jobs, and as many as it is told before it goes away."""
 
+    def __init__(self, room=10_000):
+        self.room = room
+        self.taken = []
+
+    async def send(self, rows, sent):
+        for row in rows:
+            if not self.room:
+                raise QueueUnavailable("gone")
+            self.room -= 1
+            self.taken.append((row.job, row.unique_key, row.payload))
+            sent.append(row.id)
+
+
+@pytest.fixture
+def broker():
+    return Broker()
+
+
+async def test_what_is_wanted_is_sent_once_in_its_order(database, broker):
+    await want(database, "a", "b")
+    assert await service.relay(database, broker.send) == 2
+    assert broker.taken == [(JOB, key, {"bed": key, "v": 1}) for key in "ab"]
+    assert await service.relay(database, broker.send) == 0
+    assert len(broker.taken) == 2
+
+
+async def test_what_was_undone_was_never_wanted(database, broker):
     with pytest.raises(RuntimeError):
-        await fail()
-    assert await waiting(database) == []
+        await want_in_vain(database)
+    assert await rows_of(database) == {}
 
 
-async def test_a_job_is_claimed_by_one_alone(database):
-    await put(database, *(f"k{number}" for number in range(30)))
-    found = await asyncio.gather(*(claim(database) for _ in range(4)))
-    keys = [job.key for jobs in found for job in jobs]
-    assert sorted(keys) == sorted(f"k{number}" for number in range(30))
+async def test_a_second_one_with_the_same_key_does_nothing(database):
+    await want(database, "a", v=2)
+    await want(database, "a", "b")
+    rows = await rows_of(database)
+    assert {key: json.loads(row.payload)["v"] for key, row in rows.items()} == {"a": 2, "b": 1}
 
 
-async def test_what_is_not_sent_is_claimed_again(database, monkeypatch):
-    await put(database, "a", "b")
-    jobs = await claim(database)
-    assert await claim(database) == []
-    await mark_sent(database, jobs[:1])
-    await put_back(database, jobs[1:])
-    assert [job.key for job in await claim(database)] == ["b"]
-    # and who claimed it dies
-    monkeypatch.setattr(service, "now", lambda: now() + service.LEASE + timedelta(seconds=1))
-    assert [job.key for job in await claim(database)] == ["b"]
+async def test_two_transactions_with_the_same_key_make_one_row(database):
+    await asyncio.gather(*(want(database, "a") for _ in range(8)))
+    assert len(await rows_of(database)) == 1
 
 
-async def test_a_job_waits_for_its_time(database, monkeypatch):
-    await put(database, "later", due_at=now() + timedelta(hours=1))
-    await put(database, "past", due_at=now() - timedelta(hours=1))
-    assert [job.key for job in await claim(database)] == ["past"]
-    monkeypatch.setattr(service, "now", lambda: now() + timedelta(hours=1, seconds=1))
-    assert "later" in [job.key for job in await claim(database)]
+async def test_what_is_available_later_waits(database, broker):
+    await want(database, "later", available_at=now() + timedelta(hours=1))
+    await want(database, "now", available_at=now() - SECOND)
+    await service.relay(database, broker.send)
+    assert [key for _, key, _ in broker.taken] == ["now"]
+    await change(database, available_at=now())
+    await service.relay(database, broker.send)
+    assert [key for _, key, _ in broker.taken] == ["now", "later"]
 
 
-async def test_what_is_cancelled_is_not_sent(database):
-    await put(database, "a", "b")
-    async with database.transaction() as session:
-        await cancel(session, ["a", "unknown"])
-    assert [job.key for job in await claim(database)] == ["b"]
-
-
-async def test_a_queue_that_lost_its_memory_gets_again_what_is_not_done(database, monkeypatch):
-    await put(database, "done", "lost")
-    await mark_sent(database, await claim(database))
-    async with database.transaction() as session:
-        await mark_done(session, "done")
-    assert await claim(database) == []
-    monkeypatch.setattr(service, "now", lambda: now() + service.RESENT_AFTER + timedelta(seconds=1))
-    assert [job.key for job in await claim(database)] == ["lost"]
-
-
-async def test_old_jobs_are_forgotten_and_their_keys_free(database):
-    await put(database, "old", "new", "waiting")
-    jobs = await claim(database)
-    await mark_sent(database, jobs)
-    async with database.transaction() as session:
-        for key in ("old", "new"):
-            await mark_done(session, key)
-        old = update(OutboxJob).where(OutboxJob.key == "old")
-        await session.execute(old.values(done_at=now() - service.KEPT - timedelta(minutes=1)))
-        await purge(session)
-    assert await put(database, "old", "new", "waiting") == [True, False, False]
-
-
-async def test_the_relay_sends_in_order_and_marks(database):
-    await put(database, "a", "b", "c")
-    queue = FakeQueue()
-    assert await Relay(database, queue).relay() == 3
-    assert queue.sent == [("taskmanager.x", key, {"key": key}) for key in "abc"]
-    assert await waiting(database) == []
-    assert await Relay(database, queue).relay() == 0
-
-
-async def test_while_the_queue_is_away_nothing_is_lost(database):
-    await put(database, "a", "b", "c")
-    queue = FakeQueue(takes=1)
-    relay = Relay(database, queue)
+async def test_while_the_broker_is_gone_nothing_is_lost_and_nothing_is_sent_twice(database):
+    broker = Broker(room=1)
+    await want(database, "a", "b", "c")
     with pytest.raises(QueueUnavailable):
-        await relay.relay()
-    assert await waiting(database) == ["b", "c"]
-    queue.takes = 10
-    await relay.relay()
-    assert queue.keys == ["a", "b", "c"]
+        await service.relay(database, broker.send)
+    rows = await rows_of(database)
+    assert [row.sent_at is not None for row in rows.values()] == [True, False, False]
+    assert all(row.claimed_until is None for row in rows.values())
+    broker.room = 10
+    await service.relay(database, broker.send)
+    assert [key for _, key, _ in broker.taken] == ["a", "b", "c"]
 
 
-async def test_a_running_relay_takes_up_again_what_waited(database, monkeypatch):
-    monkeypatch.setattr(relays, "POLL_SECONDS", 0.01)
-    await put(database, "a")
-    queue = FakeQueue(takes=0)
-    relay = Relay(database, queue)
-    relay.start()
-    await until(lambda: relay._failures)
-    queue.takes = 10
-    await until(lambda: "a" in queue.keys)
-    await put(database, "b")
-    relay.wake()
-    await until(lambda: "b" in queue.keys)
-    await until(lambda: queue.loaded == 1)
-    await relay.close()
-    assert await waiting(database) == []
+async def test_what_a_relay_that_died_had_claimed_is_sent_by_another_one_later(database, broker):
+    await want(database, "a")
+    assert len(await service.claim(database)) == 1
+    assert await service.relay(database, broker.send) == 0
+    await change(database, claimed_until=now() - SECOND)
+    assert await service.relay(database, broker.send) == 1
 
 
-async def test_periodic_work_is_enqueued_once_an_hour_by_all_relays_together(database):
-    queue = FakeQueue()
-    for relay in (Relay(database, queue), Relay(database, queue)):
-        for _ in range(2):
-            assert await relay._look() in {0, 1}
-    assert [name for name, _, _ in queue.sent] == [PURGE]
-    async with database.read() as connection:
-        assert (await connection.execute(select(func.count()).select_from(OutboxJob))).scalar_one() == 1
+async def test_relays_side_by_side_send_each_job_once(database, database_url, broker):
+    await want(database, *(f"k{number}" for number in range(60)))
+    others = [Database(database_url, pooled=False) for _ in range(3)]
+    for _ in range(10):
+        taken = await asyncio.gather(*(service.claim(other, 7) for other in others))
+        for rows in taken:
+            sent: list[int] = []
+            await broker.send(rows, sent)
+            await service.settle(database, sent, [])
+    keys = [key for _, key, _ in broker.taken]
+    assert sorted(keys) == sorted(f"k{number}" for number in range(60))
+
+
+async def test_the_bell_rings_after_the_commit_of_what_was_enqueued(database):
+    rung = []
+    database.on_enqueued = lambda: rung.append(1)
+    async with database.transaction() as session:
+        await service.enqueue(session, JOB, "a", {})
+        assert rung == []
+    assert rung == [1]
+    async with database.transaction() as session:
+        await session.execute(select(OutboxRow.id))
+    assert rung == [1]
+    with pytest.raises(RuntimeError):
+        await want_in_vain(database)
+    assert rung == [1]
 
 
 @pytest.mark.parametrize(
-    ("failures", "chance", "expected"),
-    [(0, 1.0, 1.0), (0, 0.0, 0.5), (1, 1.0, 2.0), (3, 1.0, 8.0), (4, 1.0, 15.0), (1_000, 0.0, 7.5)],
+    ("sent_ago", "done", "queue_is_empty", "lost"),
+    [
+        pytest.param(service.UNSEEN + SECOND, False, True, 1, id="sent a while ago, and not in the queue"),
+        pytest.param(service.UNSEEN - 10 * SECOND, False, True, 0, id="just sent: a worker may hold it"),
+        pytest.param(service.UNSEEN + SECOND, False, False, 0, id="it may be in the queue"),
+        pytest.param(service.FORGOTTEN + SECOND, False, False, 1, id="the queue is never empty"),
+        pytest.param(service.FORGOTTEN + SECOND, True, True, 0, id="done"),
+    ],
 )
-def test_pauses_grow_to_a_bound(failures, chance, expected):
-    assert pause_seconds(failures, chance) == expected
+async def test_what_the_broker_lost_is_sent_again(database, broker, sent_ago, done, queue_is_empty, lost):
+    await want(database, "a")
+    await service.relay(database, broker.send)
+    await change(database, sent_at=now() - sent_ago, done_at=now() if done else None)
+    assert await service.send_lost_again(database, queue_is_empty=queue_is_empty) == lost
+    assert await service.relay(database, broker.send) == lost
 
 
-async def test_an_export_is_accepted_while_there_is_no_queue(client, person, database):
-    ann = await person()
-    project = await ann.project()
-    export = await ann.make(f"/projects/{project['id']}/export", {}, status=202)
-    assert export["state"] == "queued"
-    assert (await ann.read(f"/exports/{export['id']}"))["state"] == "queued"
-    queue = FakeQueue()
-    await Relay(database, queue).relay()
-    assert (WRITE_EXPORT, f"export-{export['id']}", {"export_id": int(export["id"])}) in queue.sent
+# -- attempts ----------------------------------------------------------------------------------------------------------
 
 
-async def test_whoever_enqueues_wakes_the_relay_after_the_commit(start, settings, monkeypatch):
-    woken = []
-    monkeypatch.setattr(Relay, "wake", lambda _self: woken.append(True))
-    client = await start()
-    credentials = {"email": "a@b.cd", "password": "correct horse"}
-    await client.post("/users", json={**credentials, "name": "Ann"})
-    token = (await client.post("/login", json=credentials)).json()["access_token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    project = (await client.post("/projects", json={"name": "G"}, headers=headers)).json()
-    assert woken == []
-    await client.post(f"/projects/{project['id']}/export", headers=headers)
-    assert woken == [True]
+@pytest.fixture
+async def row_id(database, broker):
+    await want(database, "a")
+    await service.relay(database, broker.send)
+    return (await rows_of(database))["a"].id
+
+
+@pytest.mark.parametrize(("begun", "seconds"), [(1, 2), (2, 4), (3, 8), (8, 256), (9, 300), (1000, 300)])
+def test_a_job_that_failed_rests_longer_each_time(begun, seconds):
+    assert wait_after(begun) == timedelta(seconds=seconds)
+
+
+async def test_a_job_that_is_done_is_not_begun_again(database, row_id, broker):
+    assert await attempts.begin(database, row_id) is None
+    await attempts.finish(database, row_id)
+    assert await attempts.begin(database, row_id) is Outcome.UNNEEDED
+    assert await attempts.begin(database, row_id + 1) is Outcome.UNNEEDED
+    assert await service.relay(database, broker.send) == 0
+
+
+async def test_a_job_that_was_done_before_the_relay_noted_it_is_not_sent_again(database, broker):
+    await want(database, "a")
+    [waiting] = await service.claim(database)
+    await attempts.begin(database, waiting.id)
+    await attempts.finish(database, waiting.id)
+    await service.settle(database, [waiting.id], [])
+    await change(database, claimed_until=None)
+    assert await service.relay(database, broker.send) == 0
+
+
+async def test_a_job_that_failed_before_the_relay_noted_it_is_sent_again(database, broker):
+    await want(database, "a")
+    [waiting] = await service.claim(database)
+    await attempts.begin(database, waiting.id)
+    assert await attempts.fail(database, waiting.id, RuntimeError("no")) is Outcome.FAILED
+    await service.settle(database, [waiting.id], [])
+    await change(database, available_at=now())
+    assert await service.relay(database, broker.send) == 1
+
+
+async def test_a_job_that_failed_comes_again_after_a_rest(database, row_id, broker):
+    await attempts.begin(database, row_id)
+    before = now()
+    assert await attempts.fail(database, row_id, RuntimeError("stones")) is Outcome.FAILED
+    row = (await rows_of(database))["a"]
+    assert (row.last_error, row.attempts) == ("RuntimeError: stones", 1)
+    assert row.available_at >= before + wait_after(1)
+    assert await service.relay(database, broker.send) == 0
+
+
+async def fail_for_good(database, row_id, error="stones"):
+    for attempt in range(ATTEMPTS):
+        assert await attempts.begin(database, row_id) is None
+        outcome = await attempts.fail(database, row_id, RuntimeError(error))
+        assert outcome is (Outcome.PARKED if attempt == ATTEMPTS - 1 else Outcome.FAILED)
+
+
+async def parked_rows(database):
+    async with database.read() as connection:
+        return await list_parked(connection)
+
+
+async def test_a_job_that_fails_again_and_again_is_parked(database, row_id, broker):
+    await fail_for_good(database, row_id, error="s" * 1000)
+    [row] = await parked_rows(database)
+    assert (row["job"], row["unique_key"], row["attempts"]) == (JOB, "a", ATTEMPTS)
+    assert row["payload"] == '{"bed":"a","v":1}'
+    assert row["reason"] == "RuntimeError: " + "s" * 486
+    assert await attempts.begin(database, row_id) is Outcome.UNNEEDED
+    await change(database, available_at=now())
+    assert await service.relay(database, broker.send) == 0
+
+
+async def test_a_job_that_kills_its_process_each_time_is_parked(database, row_id):
+    for _ in range(ATTEMPTS):
+        assert await attempts.begin(database, row_id) is None
+    assert await attempts.begin(database, row_id) is Outcome.PARKED
+    [row] = await parked_rows(database)
+    assert row["reason"] == "its process ended each time"
+
+
+async def test_a_job_that_gets_on_is_not_given_up(database, row_id, broker):
+    for _ in range(ATTEMPTS * 2):
+        assert await attempts.begin(database, row_id) is None
+        await attempts.go_on_later(database, row_id)
+    assert await service.relay(database, broker.send) == 1
+
+
+async def test_what_is_not_the_job_s_fault_does_not_count(database, row_id):
+    for _ in range(ATTEMPTS * 2):
+        assert await attempts.begin(database, row_id) is None
+        await attempts.take_back(database, row_id)
+    assert (await rows_of(database))["a"].attempts == 0
+
+
+# -- the operator ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def operate(settings, database_url, monkeypatch, capsys):
+    """Runs the command in a thread, as it begins its own event loop: (exit code, standard output, standard error)."""
+    settings()  # no variable of this machine
+    monkeypatch.setenv("ENVIRONMENT", "test")
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    async def run(*words):
+        code = await asyncio.to_thread(parked, words)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+async def test_an_operator_tries_a_parked_job_again(database, row_id, broker, operate):
+    await fail_for_good(database, row_id)
+    code, out, _ = await operate("list")
+    shown = json.loads(out)
+    assert (code, shown["unique_key"], shown["reason"]) == (0, "a", "RuntimeError: stones")
+    assert (await operate("retry", str(shown["id"])))[0] == 0
+    assert await parked_rows(database) == []
+    assert await service.relay(database, broker.send) == 1
+    assert await attempts.begin(database, row_id) is None
+    assert (await operate("retry", str(shown["id"]))) == (1, "", f"taskmanager.parked: {shown['id']}: there is no such parked-job\n")  # fmt: skip
+
+
+async def test_a_job_whose_row_is_gone_is_tried_again_too(database, broker, operate):
+    async with database.transaction() as session:
+        await attempts.park(session, JOB, "message:1", '{"bed":"a","v":1}', "no")
+    assert (await operate("retry", "all"))[0] == 0
+    assert await service.relay(database, broker.send) == 1
+    assert broker.taken == [(JOB, "message:1", {"bed": "a", "v": 1})]
+
+
+async def test_what_nobody_can_read_is_dropped_and_not_tried_again(database, operate):
+    async with database.transaction() as session:
+        for _ in range(2):
+            await attempts.park(session, "x" * 99, "unreadable:1", '["\\u0000"]', "no")
+    [row] = await parked_rows(database)
+    code, _, error = await operate("retry", str(row["id"]))
+    assert (code, error) == (1, f"taskmanager.parked: {row['id']}: nobody can read what it wants; it can only be dropped\n")  # fmt: skip
+    assert (await operate("drop", "all"))[0] == 0
+    assert await parked_rows(database) == []
+    assert (await operate("drop", str(row["id"])))[0] == 1
+
+
+async def test_an_operator_who_misspells_is_told(operate, monkeypatch):
+    assert (await operate("retry", "seven"))[::2] == (1, "taskmanager.parked: seven: an id is a number\n")
+    monkeypatch.delenv("DATABASE_URL")
+    assert (await operate("list"))[0] == 78
+
+
+# -- leases, and what is deleted ---------------------------------------------------------------------------------------
+
+
+async def test_of_many_one_has_the_lease_until_it_ends(database):
+    async def take(holder, seconds=60):
+        return await leases.take_lease(database, "sweep", holder, timedelta(seconds=seconds))
+
+    taken = await asyncio.gather(*(take(f"w{number}") for number in range(5)))
+    assert taken.count(True) == 1
+    holder = f"w{taken.index(True)}"
+    assert await take(holder), "it keeps it"
+    assert not await take("other")
+    assert await take(holder, seconds=-1)
+    assert await take("other")
+    assert not await take(holder)
+    assert await leases.take_lease(database, "something else", holder, timedelta(seconds=60))
+
+
+async def test_old_rows_are_deleted_and_young_ones_stay(database):
+    await want(database, "done", "undone")
+    async with database.transaction() as session:
+        ann = await register(session, email="a@b.cd", name="Ann", password_hash="x")
+        for key in ("old", "young"):
+            await notify(session, ann.id, "reminder", key, key=key)
+        await session.execute(update(OutboxRow).where(OutboxRow.unique_key == "done").values(done_at=now() - DONE_JOBS))
+        old = update(Notification).where(Notification.unique_key == "old")
+        await session.execute(old.values(created_at=now() - NOTIFICATIONS))
+    assert await clean_up(database) == 2
+    assert list(await rows_of(database)) == ["undone"]
+    async with database.read() as connection:
+        assert (await connection.scalars(select(Notification.unique_key))).all() == ["young"]
+        assert (await connection.scalars(select(ParkedJob.id))).all() == []

@@ -154,7 +154,7 @@ def test_an_unknown_job_waits_for_a_worker_that_knows_it_and_blocks_nobody(work,
     send("taskmanager.of_a_later_release", x=1)
     worker.wait_for(lambda: "unknown job taskmanager.of_a_later_release goes back" in worker.output())
     send(export_id=1)
-    worker.wait_for(lambda: "job needs no doing" in worker.output(), seconds=4)
+    worker.wait_for(lambda: '"outcome":"unneeded"' in worker.output(), seconds=4)
     # it comes again: it went back to the queue and was taken again
     worker.wait_for(lambda: worker.output().count("unknown job") >= 2)
     worker.popen.send_signal(signal.SIGTERM)
@@ -164,7 +164,7 @@ def test_an_unknown_job_waits_for_a_worker_that_knows_it_and_blocks_nobody(work,
 
 def test_a_job_of_a_later_version_is_not_lost(work, send, broker):
     worker = work()
-    send(export_id=1, v=2)
+    send(export_id=1, v=99)
     worker.wait_for(lambda: "a job of a later release goes back" in worker.output())
     worker.popen.send_signal(signal.SIGTERM)
     assert worker.popen.wait(30) == 0
@@ -179,7 +179,7 @@ def test_at_a_stop_the_running_job_is_finished(work, send, broker, pool):
     worker.wait_for(lambda: "job begins" in worker.output())
     worker.popen.send_signal(signal.SIGTERM)
     assert worker.popen.wait(30) == 0
-    done = worker.output().count("job needs no doing")
+    done = worker.output().count('"outcome":"unneeded"')
     assert done >= 1
     assert (broker.llen(QUEUE) + done, broker.hlen(UNACKNOWLEDGED)) == (2, 0)
 
@@ -204,7 +204,7 @@ def test_a_job_that_begins_as_the_stop_comes_is_finished_and_keeps_nobody_waitin
         time.sleep(0.05)
     os.kill(int(child), signal.SIGCONT)
     assert worker.popen.wait(15) == 0
-    done = worker.output().count("job needs no doing")
+    done = worker.output().count('"outcome":"unneeded"')
     assert (broker.llen(QUEUE) + done, broker.hlen(UNACKNOWLEDGED)) == (1, 0)
 
 
@@ -241,14 +241,14 @@ def test_an_unhealthy_worker_fails_both_health_commands(work, url):
 def test_a_job_that_fails_is_tried_again(work, send, broker):
     worker = work(TASKMANAGER_FAULTS="error_rate=1")
     send(export_id=1)
-    worker.wait_for(lambda: worker.output().count("job is tried again") >= 2)
+    worker.wait_for(lambda: worker.output().count("the job is tried again") >= 2)
 
 
 def test_a_worker_that_ignores_the_stop_has_to_be_killed(work, send):
     worker = work(TASKMANAGER_FAULTS="ignore_sigterm")
     worker.popen.send_signal(signal.SIGTERM)
     send(export_id=1)
-    worker.wait_for(lambda: "job needs no doing" in worker.output())
+    worker.wait_for(lambda: '"outcome":"unneeded"' in worker.output())
     worker.popen.kill()
     assert worker.popen.wait(30) == -signal.SIGKILL
 

@@ -10,7 +10,7 @@ from taskmanager.access import Action, access_to_task
 from taskmanager.activity.service import Entry, record
 from taskmanager.comments.models import Comment
 from taskmanager.db import now
-from taskmanager.notifications.service import tell_later
+from taskmanager.notifications.service import notify_later
 from taskmanager.problems import Problem, not_found
 from taskmanager.tasks.models import Task
 from taskmanager.users.models import User
@@ -49,7 +49,8 @@ async def create_comment(session: AsyncSession, user_id: int, task_id: int, body
     record(session, user_id, access.project_id, [Entry("comment", "created", new=comment.id)], task_id=task_id)
     assignee_id = await session.scalar(select(Task.assignee_id).where(Task.id == task_id))
     if assignee_id is not None and assignee_id != user_id:
-        await tell_later(session, assignee_id, "comment", body, key=f"comment-{comment.id}", task_id=task_id)
+        subjects = {"project_id": access.project_id, "task_id": task_id, "comment_id": comment.id}
+        await notify_later(session, assignee_id, "comment", body, key=f"comment-{comment.id}", **subjects)
     return await _read(session, comment.id)
 
 

@@ -21,10 +21,15 @@ class Export(Base):
     project_id: Mapped[int] = mapped_column(BigId, ForeignKey("projects.id", ondelete="CASCADE"))
     requested_by: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
     requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    format: Mapped[str] = mapped_column(String(64), default="json", server_default="json")
+    # of an export in parts, when it is whole; a small one has its row in export_files instead
+    written_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    written_by: Mapped[str | None] = mapped_column(String(128))
+    task_count: Mapped[int | None] = mapped_column(Integer)
 
 
 class ExportFile(Base):
-    """A written export. Its key is the request's: however often the job runs, there is one."""
+    """A small export, written. Its key is the request's: however often the job runs, there is one."""
 
     __tablename__ = "export_files"
 
@@ -33,7 +38,23 @@ class ExportFile(Base):
     )
     task_count: Mapped[int] = mapped_column(Integer)
     content: Mapped[str] = mapped_column(Text().with_variant(mysql.LONGTEXT(), "mysql"))
-    """JSON."""
+    """In the format that was asked for."""
     written_at: Mapped[datetime] = mapped_column(UtcDateTime)
     written_by: Mapped[str] = mapped_column(String(128))
     """The version of the worker."""
+
+
+class ExportPart(Base):
+    """A piece of a large export. All pieces and the end of the format make the file."""
+
+    __tablename__ = "export_parts"
+
+    export_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("exports.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """From 1."""
+    task_count: Mapped[int] = mapped_column(Integer)
+    last_task_id: Mapped[int] = mapped_column(BigId)
+    """The next piece goes on below it."""
+    content: Mapped[str] = mapped_column(Text().with_variant(mysql.LONGTEXT(), "mysql"))

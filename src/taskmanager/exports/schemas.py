@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
+from fastapi import Query
 from pydantic import BaseModel
 
+from taskmanager.exports.formats import Format
 from taskmanager.paging import PublicId
+
+WantedFormat = Annotated[
+    Format, Query(description="csv is for spreadsheets: a text that looks like a formula is quoted")
+]
+LinkToken = Annotated[
+    str | None, Query(max_length=64, description="Of content_url; opens this export without signing in")
+]
 
 
 class ExportRead(BaseModel):
@@ -15,8 +24,13 @@ class ExportRead(BaseModel):
 
     id: PublicId
     project_id: PublicId
-    state: Literal["queued", "written"]
+    format: Format
+    state: Literal["queued", "written", "expired"]
     requested_at: datetime
+    expires_at: datetime
+    """From then on its content is gone."""
     written_at: datetime | None
     written_by: str | None
     task_count: int | None
+    content_url: str | None
+    """Opens the content without signing in, for an hour; null while there is none."""

@@ -1,53 +1,62 @@
-"""Exports of a project. The API asks for them, the worker writes them; both by these functions."""
+"""The API's end of exports: asked for, listed, read."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, select
 
-from taskmanager.db import Database, now
-from taskmanager.exports.models import Export, ExportFile
+from taskmanager.db import now
+from taskmanager.exports import formats
+from taskmanager.exports.links import LIFETIME as LINK_LIFETIME
+from taskmanager.exports.models import Export, ExportFile, ExportPart
 from taskmanager.jobnames import WRITE_EXPORT
 from taskmanager.outbox.service import enqueue
-from taskmanager.paging import decode_cursor
-from taskmanager.problems import not_found
-from taskmanager.projects.models import Project
+from taskmanager.problems import Problem, not_found
 from taskmanager.projects.service import own_project
-from taskmanager.tasks.service import list_tasks
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-CHUNK: Final = 500
-"""Tasks that are read at once: no statement keeps the database long, however large the project."""
+    from taskmanager.db import Database
+    from taskmanager.exports.links import Links
+
+LIFETIME: Final = timedelta(days=7)
+"""From the request until the content is deleted."""
+_VERSIONS: Final = {"json": 1, "csv": 2}
+"""Which workers can write a format: the first ones write JSON whatever is asked for."""
 _COLUMNS = (
     Export.id,
     Export.project_id,
+    Export.format,
     Export.requested_at,
-    ExportFile.written_at,
-    ExportFile.written_by,
-    ExportFile.task_count,
+    func.coalesce(ExportFile.written_at, Export.written_at, type_=Export.written_at.type).label("written_at"),
+    func.coalesce(ExportFile.written_by, Export.written_by).label("written_by"),
+    func.coalesce(ExportFile.task_count, Export.task_count).label("task_count"),
 )
 
 
-async def request_export(session: AsyncSession, owner_id: int, project_id: int) -> Export:
-    """Note that an export is wanted, and that the worker is to write it.
+async def request_export(session: AsyncSession, owner_id: int, project_id: int, form: str = "json") -> Export:
+    """Note that an export is wanted, and who has to know: a worker.
 
     Raises:
         Problem: there is no such project, or it belongs to somebody else.
     """
     await own_project(session, owner_id, project_id)
-    export = Export(project_id=project_id, requested_by=owner_id, requested_at=now())
+    export = Export(project_id=project_id, requested_by=owner_id, requested_at=now(), format=form)
     session.add(export)
     await session.flush()
-    await enqueue(session, WRITE_EXPORT, f"export-{export.id}", {"export_id": export.id})
+    await enqueue(session, WRITE_EXPORT, f"export-{export.id}", {"export_id": export.id}, v=_VERSIONS[form])
     return export
 
 
-async def read_export(connection: AsyncConnection | AsyncSession, owner_id: int, export_id: int) -> dict[str, Any]:
+async def read_export(
+    connection: AsyncConnection | AsyncSession, links: Links, owner_id: int, export_id: int
+) -> dict[str, Any]:
     """One export.
 
     Raises:
@@ -57,63 +66,64 @@ async def read_export(connection: AsyncConnection | AsyncSession, owner_id: int,
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         raise not_found("export")
-    return _with_state(dict(row))
+    return described(dict(row), links, now())
 
 
 async def list_exports(
-    connection: AsyncConnection, owner_id: int, project_id: int, *, before: int, limit: int
+    connection: AsyncConnection, links: Links, owner_id: int, project_id: int, *, before: int, limit: int
 ) -> list[dict[str, Any]]:
     """The exports of a project with an id below `before`, newest first."""
     query = select(*_COLUMNS).outerjoin(ExportFile)
     query = query.where(Export.project_id == project_id, Export.requested_by == owner_id, Export.id < before)
     rows = await connection.execute(query.order_by(Export.id.desc()).limit(limit))
-    return [_with_state(dict(row)) for row in rows.mappings()]
+    moment = now()
+    return [described(dict(row), links, moment) for row in rows.mappings()]
 
 
-async def read_export_content(connection: AsyncConnection, owner_id: int, export_id: int) -> str:
-    """What the worker wrote.
+def described(row: dict[str, Any], links: Links, moment: datetime) -> dict[str, Any]:
+    """The row with what follows from it."""
+    expires_at = row["requested_at"] + LIFETIME
+    state = "expired" if expires_at <= moment else "queued" if row["written_at"] is None else "written"
+    url = None
+    if state == "written":
+        token = links.token(row["id"], min(moment + LINK_LIFETIME, expires_at))
+        url = f"/exports/{row['id']}/content?token={token}"
+    return {**row, "expires_at": expires_at, "state": state, "content_url": url}
+
+
+async def open_content(database: Database, export_id: int, *, user_id: int | None) -> tuple[str, AsyncIterator[str]]:
+    """The format, and the content piece by piece; `user_id` None: a link has let the reader in.
 
     Raises:
-        Problem: there is no such export, it belongs to somebody else, or it is not written yet.
+        Problem: there is no such export, it belongs to somebody else, is not written yet, or has expired.
     """
-    query = select(ExportFile.content).join(Export).where(Export.id == export_id, Export.requested_by == owner_id)
-    content = (await connection.execute(query)).scalar_one_or_none()
-    if content is None:
-        raise not_found("export")
-    return str(content)
-
-
-async def write_export(database: Database, export_id: int, *, version: str) -> bool:
-    """Write the export once, however often this is called; False: it was written already, or nobody wants it any more."""
+    query = select(*_COLUMNS, Export.requested_by, ExportFile.export_id.label("file_id")).outerjoin(ExportFile)
     async with database.read() as connection:
-        query = select(Export.requested_by, Project.id, Project.name, Project.description)
-        query = query.select_from(Export).join(Project).where(Export.id == export_id)
-        wanted = (await connection.execute(query)).one_or_none()
-        written = await connection.execute(select(ExportFile.export_id).where(ExportFile.export_id == export_id))
-        if wanted is None or written.one_or_none() is not None:
-            return False
-        tasks = await _all_tasks(connection, wanted.requested_by, wanted.id)
-    document = {"project": {"id": str(wanted.id), "name": wanted.name, "description": wanted.description}}
-    content = orjson.dumps({**document, "tasks": tasks}, option=orjson.OPT_UTC_Z).decode()
-    row = ExportFile(export_id=export_id, task_count=len(tasks), content=content, written_at=now(), written_by=version)
-    try:
-        async with database.transaction() as session:
-            session.add(row)
-    except IntegrityError:  # another worker was faster, or the project was deleted meanwhile
-        return False
-    return True
+        row = (await connection.execute(query.where(Export.id == export_id))).mappings().one_or_none()
+    if row is None or user_id not in {None, row["requested_by"]}:
+        raise not_found("export")
+    if row["requested_at"] + LIFETIME <= now():
+        raise Problem(410, "export-expired", "this export has expired; ask for a new one")
+    if row["written_at"] is None:
+        raise not_found("export")
+    return row["format"], _pieces(database, export_id, row["format"], is_whole=row["file_id"] is not None)
 
 
-async def _all_tasks(connection: AsyncConnection, owner_id: int, project_id: int) -> list[dict[str, Any]]:
-    tasks: list[dict[str, Any]] = []
-    before = decode_cursor(None)
+async def _pieces(database: Database, export_id: int, form: str, *, is_whole: bool) -> AsyncIterator[str]:
+    """Each piece by a statement of its own: a slow reader holds neither memory nor a connection."""
+    if is_whole:
+        async with database.read() as connection:
+            query = select(ExportFile.content).where(ExportFile.export_id == export_id)
+            content = (await connection.execute(query)).scalar_one()
+        yield content
+        return
+    number = 0
     while True:
-        chunk = await list_tasks(connection, owner_id, before=before, limit=CHUNK, project_id=project_id)
-        if not chunk:
-            return tasks
-        before = chunk[-1]["id"]
-        tasks.extend({**row, "id": str(row["id"]), "project_id": str(row["project_id"])} for row in chunk)
-
-
-def _with_state(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "state": "queued" if row["written_at"] is None else "written"}
+        number += 1
+        query = select(ExportPart.content).where(ExportPart.export_id == export_id, ExportPart.number == number)
+        async with database.read() as connection:
+            part = (await connection.execute(query)).scalar_one_or_none()
+        if part is None:
+            break
+        yield part
+    yield formats.tail(form)

@@ -1,1 +1,1 @@
-"""Notifications: what somebody should see, until they have."""
+"""Notifications: what somebody is to hear of, until they have read it."""

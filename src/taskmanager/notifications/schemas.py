@@ -10,18 +10,21 @@ from taskmanager.paging import PublicId
 
 
 class NotificationRead(BaseModel):
-    """A notification."""
+    """Something to hear of; the ids that are not null say what it is about."""
 
     id: PublicId
     kind: str
-    """`reminder`, `assigned` or `comment`; a later release may know more."""
+    """For programs: `reminder`, `export-written`, and what later releases add."""
     text: str
+    project_id: PublicId | None
     task_id: PublicId | None
+    comment_id: PublicId | None
+    export_id: PublicId | None
     created_at: datetime
     read_at: datetime | None
 
 
 class UnreadCount(BaseModel):
-    """How many are unread."""
+    """How many notifications are unread."""
 
     unread: int

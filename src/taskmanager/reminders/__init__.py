@@ -1,1 +1,1 @@
-"""Reminders: somebody is to be notified of a task at a time."""
+"""Reminders: somebody wants to hear of a task at a moment, or some minutes before it is due."""

@@ -11,7 +11,7 @@ from taskmanager.db import Base, BigId, UtcDateTime
 
 
 class Reminder(Base):
-    """A user is to be reminded of a task, at a moment or so many minutes before it is due."""
+    """One user's reminder of one task."""
 
     __tablename__ = "reminders"
     __table_args__ = (Index("ix_reminders_task_id_user_id", "task_id", "user_id"),)
@@ -19,8 +19,9 @@ class Reminder(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     task_id: Mapped[int] = mapped_column(BigId, ForeignKey("tasks.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"))
-    remind_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """None: it depends on a due moment that the task has not now."""
     minutes_before: Mapped[int | None] = mapped_column(Integer)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """Relative to the task's due time; null for a moment that does not move."""
+    remind_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Null while the task of a relative one is not due at any time."""
     fired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,131 +1,149 @@
-"""Reminders, each of the user who set it.
+"""Reminders. Each is a row, and a job in the outbox that is available at its moment: the outbox is the clock.
 
-When a reminder is set, a job is put into the outbox that is due at its time. The job looks at the reminder as it is then: one
-that was moved has another job, one that is gone is nobody's. So a job that comes too early, twice or in vain does no harm.
+A job whose reminder was deleted or moved meanwhile finds that out and does nothing; a moved one has a job of its own.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
-from taskmanager.access import Action, access_to_task
 from taskmanager.db import now
-from taskmanager.jobnames import REMIND
+from taskmanager.jobnames import FIRE_REMINDER
 from taskmanager.notifications.service import notify
-from taskmanager.outbox.service import cancel, enqueue
+from taskmanager.outbox.models import OutboxRow
+from taskmanager.outbox.service import enqueue
 from taskmanager.problems import Problem, not_found
 from taskmanager.reminders.models import Reminder
-from taskmanager.tasks.models import Task
+from taskmanager.reminders.rules import MOST, moment_of, moved
+from taskmanager.tasks.reading import read_task
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-MOST_OF_A_TASK: Final = 20
-"""Of one user for one task."""
-_COLUMNS: Final = (
+    from taskmanager.db import Database
+    from taskmanager.tasks.models import Task
+
+_COLUMNS = (
     Reminder.id,
     Reminder.task_id,
     Reminder.remind_at,
     Reminder.minutes_before,
-    Reminder.created_at,
     Reminder.fired_at,
+    Reminder.created_at,
 )
-
-
-def time_of(remind_at: datetime | None, minutes_before: int | None, due_at: datetime | None) -> datetime | None:
-    """When somebody is reminded; None: not now, since the task has no due moment. Pure."""
-    if minutes_before is None:
-        return remind_at
-    return None if due_at is None else due_at - timedelta(minutes=minutes_before)
 
 
 async def create_reminder(
     session: AsyncSession, user_id: int, task_id: int, *, remind_at: datetime | None, minutes_before: int | None
 ) -> Reminder:
-    """Remind the user of the task.
+    """A new reminder of a task for the one who asks.
 
     Raises:
-        Problem: the user is a stranger to the task, it has too many, no due moment, or the time is over.
+        Problem: there is no such task for them, the moment is none for a reminder, or they have enough of them.
     """
-    await access_to_task(session, user_id, task_id, Action.READ)
-    due_at = await session.scalar(select(Task.due_at).where(Task.id == task_id).with_for_update(read=True))
-    moment = time_of(remind_at, minutes_before, due_at)
-    if moment is None:
-        raise Problem(422, "task-not-due", "the task has no due moment; send remind_at")
-    if moment <= now():
-        raise Problem(422, "reminder-past", "the time of the reminder is over")
-    mine = (Reminder.task_id == task_id, Reminder.user_id == user_id)
-    if (await session.scalar(select(func.count()).select_from(Reminder).where(*mine)) or 0) >= MOST_OF_A_TASK:
-        raise Problem(409, "too-many-reminders", f"a task has at most {MOST_OF_A_TASK} reminders of yours")
-    row = Reminder(task_id=task_id, user_id=user_id, minutes_before=minutes_before, created_at=now())
-    row.remind_at = moment
-    session.add(row)
+    task = await read_task(session, user_id, task_id)
+    moment = now()
+    when = moment_of(moment, remind_at=remind_at, minutes_before=minutes_before, due_at=task["due_at"])
+    own = Reminder.task_id == task_id, Reminder.user_id == user_id
+    if (await session.execute(select(func.count()).where(*own))).scalar_one() >= MOST:
+        raise Problem(409, "too-many-reminders", f"a task has at most {MOST} reminders of one user")
+    reminder = Reminder(
+        task_id=task_id, user_id=user_id, minutes_before=minutes_before, remind_at=when, created_at=moment
+    )
+    session.add(reminder)
     await session.flush()
-    await _schedule(session, row)
-    return row
+    await _set(session, reminder.id, when)
+    return reminder
 
 
 async def list_reminders(connection: AsyncConnection, user_id: int, task_id: int) -> list[dict[str, Any]]:
-    """The user's reminders of a task, in the order of their times."""
-    await access_to_task(connection, user_id, task_id, Action.READ)
+    """One's own reminders of a task, oldest first.
+
+    Raises:
+        Problem: there is no such task for them.
+    """
+    await read_task(connection, user_id, task_id)
     query = select(*_COLUMNS).where(Reminder.task_id == task_id, Reminder.user_id == user_id)
-    rows = await connection.execute(query.order_by(Reminder.remind_at, Reminder.id))
+    rows = await connection.execute(query.order_by(Reminder.id))
     return [dict(row) for row in rows.mappings()]
 
 
-async def delete_reminder(session: AsyncSession, user_id: int, reminder_id: int) -> None:
-    """Forget it.
+async def delete_reminder(session: AsyncSession, user_id: int, task_id: int, reminder_id: int) -> None:
+    """Delete one's own reminder.
 
     Raises:
         Problem: there is none, or it is somebody else's.
     """
-    row = await session.get(Reminder, reminder_id, with_for_update=True)
-    if row is None or row.user_id != user_id:
+    reminder = await session.get(Reminder, reminder_id)
+    if reminder is None or (reminder.user_id, reminder.task_id) != (user_id, task_id):
         raise not_found("reminder")
-    await cancel(session, [_key(row)])
-    await session.delete(row)
+    await _unset(session, reminder)
+    await session.delete(reminder)
 
 
-async def due_changed(session: AsyncSession, task_id: int, due_at: datetime | None) -> None:
-    """The task is due at another moment: what is so many minutes before it moves along, as long as that lies ahead."""
-    query = select(Reminder).where(
-        Reminder.task_id == task_id, Reminder.minutes_before.is_not(None), Reminder.fired_at.is_(None)
-    )
-    for row in list(await session.scalars(query.with_for_update())):
-        moment = time_of(None, row.minutes_before, due_at)
-        if moment == row.remind_at:
-            continue
-        await cancel(session, [_key(row)])
-        row.remind_at = moment
-        if moment is not None:
-            await _schedule(session, row)
+async def task_changed(session: AsyncSession, task: Task) -> None:
+    """Move the relative reminders of a task with its due time. Whoever changes a task calls this in the same transaction.
 
-
-async def remind(session: AsyncSession, reminder_id: int) -> bool:
-    """Notify whom it is for, once, if it is time; False: it is not, or it was done, or they may not see the task any more."""
-    row = await session.get(Reminder, reminder_id, with_for_update=True)
+    A deleted task takes its reminders with it, by the database's own rule; their jobs find nothing.
+    """
+    relative = Reminder.task_id == task.id, Reminder.minutes_before.is_not(None)
     moment = now()
-    if row is None or row.fired_at is not None or row.remind_at is None or row.remind_at > moment:
-        return False
-    row.fired_at = moment
-    try:
-        await access_to_task(session, row.user_id, row.task_id, Action.READ)
-    except Problem:
-        return False
-    title = await session.scalar(select(Task.title).where(Task.id == row.task_id))
-    return await notify(session, row.user_id, "reminder", f"{title}", key=_key(row), task_id=row.task_id)
+    for reminder in (await session.scalars(select(Reminder).where(*relative))).all():
+        assert reminder.minutes_before is not None
+        remind_at, fired_at, is_new = moved(
+            moment,
+            minutes_before=reminder.minutes_before,
+            due_at=task.due_at,
+            remind_at=reminder.remind_at,
+            fired_at=reminder.fired_at,
+        )
+        if remind_at != reminder.remind_at:
+            await _unset(session, reminder)
+        reminder.remind_at, reminder.fired_at = remind_at, fired_at
+        if is_new and remind_at is not None:
+            await _set(session, reminder.id, remind_at)
 
 
-async def _schedule(session: AsyncSession, row: Reminder) -> None:
-    await enqueue(session, REMIND, _key(row), {"reminder_id": row.id}, due_at=row.remind_at)
+async def fire(database: Database, reminder_id: int, remind_at: datetime) -> bool:
+    """Notify the reminder's user, once; False: it was deleted, moved or fired meanwhile, or the task is done or out of reach."""
+    async with database.transaction() as session:
+        reminder = await session.get(Reminder, reminder_id, with_for_update=True)
+        if reminder is None or reminder.remind_at != remind_at or reminder.fired_at is not None:
+            return False
+        reminder.fired_at = now()
+        try:
+            task = await read_task(session, reminder.user_id, reminder.task_id)
+        except Problem:  # the user may not see the task any more
+            return False
+        if task["status"] == "done":
+            return False
+        await notify(
+            session,
+            reminder.user_id,
+            "reminder",
+            task["title"],
+            key=_key(reminder_id, remind_at),
+            project_id=task["project_id"],
+            task_id=reminder.task_id,
+        )
+    return True
 
 
-def _key(row: Reminder) -> str:
-    """Of the job and the notification: a reminder that is moved has another."""
-    moment = 0 if row.remind_at is None else int(row.remind_at.timestamp() * 1_000_000)
-    return f"reminder-{row.id}-{moment}"
+def _key(reminder_id: int, remind_at: datetime) -> str:
+    return f"reminder-{reminder_id}-{remind_at.isoformat()}"
+
+
+async def _set(session: AsyncSession, reminder_id: int, remind_at: datetime) -> None:
+    payload = {"reminder_id": reminder_id, "remind_at": remind_at.isoformat()}
+    await enqueue(session, FIRE_REMINDER, _key(reminder_id, remind_at), payload, available_at=remind_at)
+
+
+async def _unset(session: AsyncSession, reminder: Reminder) -> None:
+    """Take the job back that waits for its moment. One that was sent already does nothing."""
+    if reminder.remind_at is not None:
+        waiting = OutboxRow.unique_key == _key(reminder.id, reminder.remind_at), OutboxRow.sent_at.is_(None)
+        await session.execute(delete(OutboxRow).where(*waiting))

@@ -17,6 +17,7 @@ from taskmanager.projects.settle import settle, settle_projects
 from taskmanager.tasks import service
 from taskmanager.tasks.filters import Filters, FiltersDep
 from taskmanager.tasks.listing import list_page
+from taskmanager.tasks.reading import read_task as read_one
 from taskmanager.tasks.schemas import TaskChange, TaskCreate, TaskRead
 from taskmanager.tasks.versions import etag_of
 
@@ -28,10 +29,10 @@ Rows = list[dict[str, Any]]
 @router.post("/projects/{project_id}/tasks", status_code=201, response_model=TaskRead)
 async def create_task(project_id: PublicId, body: TaskCreate, session: SessionDep, user_id: UserId) -> Any:
     task = await service.create_task(session, user_id, project_id, body.model_dump())
-    row = await service.read_task(session, user_id, task.id)
+    row = await read_one(session, user_id, task.id)
     if row["project_key"] is None:
         await settle(session, project_id)
-        row = await service.read_task(session, user_id, task.id)
+        row = await read_one(session, user_id, task.id)
     return _answer(row, status=201, headers={"Location": f"/tasks/{task.id}"})
 
 
@@ -62,7 +63,7 @@ async def list_tasks(
 @router.get("/tasks/{task_id}", response_model=TaskRead)
 async def read_task(task_id: PublicId, services: ServicesDep, user_id: UserId) -> Any:
     async def read(connection: AsyncConnection) -> Rows:
-        return [await service.read_task(connection, user_id, task_id)]
+        return [await read_one(connection, user_id, task_id)]
 
     [row] = await _settled(services, read)
     return _answer(row)

@@ -10,12 +10,12 @@ from taskmanager.access import Action, access_to_project, access_to_task, is_kno
 from taskmanager.activity.service import Entry, changes, record
 from taskmanager.db import now
 from taskmanager.labels.service import labels_of, put_labels
-from taskmanager.notifications.service import tell_later
+from taskmanager.notifications.service import notify_later
 from taskmanager.paging import encode_cursor
 from taskmanager.problems import Problem, not_found
 from taskmanager.projects.settle import next_number
-from taskmanager.reminders.service import due_changed
-from taskmanager.tasks.listing import Wanted, list_page, read_rows
+from taskmanager.reminders.service import task_changed
+from taskmanager.tasks.listing import Wanted, list_page
 from taskmanager.tasks.models import Task
 from taskmanager.tasks.versions import etag_of, require_match
 
@@ -63,18 +63,6 @@ async def list_tasks(
     return await list_page(connection, user_id, wanted, limit=limit, cursor=encode_cursor(before))
 
 
-async def read_task(database: AsyncConnection | AsyncSession, user_id: int, task_id: int) -> dict[str, Any]:
-    """One task.
-
-    Raises:
-        Problem: there is none, or the user is a stranger to its project.
-    """
-    rows = await read_rows(database, Task.id == task_id, is_known_project(user_id, Task.project_id, Task.owner_id))
-    if not rows:
-        raise not_found("task")
-    return rows[0]
-
-
 async def change_task(
     session: AsyncSession, user_id: int, task_id: int, wanted: Mapping[str, Any], *, if_match: str | None = None
 ) -> None:
@@ -107,7 +95,7 @@ async def change_task(
     if "assignee_id" in changed:
         await _tell_assignee(session, user_id, task)
     if "due_at" in changed:
-        await due_changed(session, task_id, task.due_at)
+        await task_changed(session, task)
 
 
 async def delete_task(session: AsyncSession, user_id: int, task_id: int, *, if_match: str | None = None) -> None:
@@ -171,8 +159,9 @@ async def _check_parent(session: AsyncSession, project_id: int, task_id: int | N
 async def _tell_assignee(session: AsyncSession, user_id: int, task: Task) -> None:
     """Whoever is given a task by somebody else hears of it."""
     if task.assignee_id is not None and task.assignee_id != user_id:
+        subjects = {"project_id": task.project_id, "task_id": task.id}
         key = f"assigned-{task.id}-{task.version}"
-        await tell_later(session, task.assignee_id, "assigned", task.title, key=key, task_id=task.id)
+        await notify_later(session, task.assignee_id, "assigned", task.title, key=key, **subjects)
 
 
 async def _locked(session: AsyncSession, task_id: int) -> Task:

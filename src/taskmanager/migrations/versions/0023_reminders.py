@@ -1,4 +1,4 @@
-"""When users are reminded of tasks."""
+"""Reminders."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def upgrade() -> None:
         sa.Column("id", BigId, nullable=False),
         sa.Column("task_id", BigId, nullable=False),
         sa.Column("user_id", BigId, nullable=False),
-        sa.Column("remind_at", UtcDateTime, nullable=True),
         sa.Column("minutes_before", sa.Integer, nullable=True),
-        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("remind_at", UtcDateTime, nullable=True),
         sa.Column("fired_at", UtcDateTime, nullable=True),
+        sa.Column("created_at", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_reminders"),
         sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name="fk_reminders_task_id_tasks", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_reminders_user_id_users", ondelete="CASCADE"),

@@ -1,1 +1,0 @@
-"""Jobs that failed again and again, for somebody to look at."""
