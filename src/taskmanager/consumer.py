@@ -7,6 +7,7 @@ answer is to drop it for good; here it goes back to the queue, where a newer wor
 from __future__ import annotations
 
 import logging
+import random
 from multiprocessing.connection import wait
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -78,7 +79,8 @@ class PatientConsumer(Consumer):
             message.reject_log_error(log, self.connection_errors, requeue=True)
 
         assert self.timer is not None
-        self.timer.call_after(RETURN_SECONDS, put_back)
+        # not in step with the second for which workers wait at the queue: it would come to the same one each time
+        self.timer.call_after(RETURN_SECONDS + random.random(), put_back)  # noqa: S311  # chance, not a secret
 
     def _park(self, message: Any, error: Exception) -> None:
         # imported by a worker that runs jobs anyway; not by the health command

@@ -12,7 +12,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from taskmanager.db import Database
+from taskmanager.db import Database, database_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +24,8 @@ class ThreadDatabase(Database):
     """The database of a thread beside one that forks. One coroutine uses it at a time."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, pooled=False)
+        # a pool would keep SQLite open; to MySQL it saves a connection a second
+        super().__init__(url, pooled=database_url(url).get_backend_name() != "sqlite")
         self._no_fork = threading.Lock()
         if self.is_sqlite:
             lock = self._no_fork

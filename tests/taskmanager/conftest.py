@@ -50,13 +50,13 @@ def empty_database(tmp_path_factory):
 def pytest_generate_tests(metafunc):
     """Each test of a database runs on both: on SQLite always, on a real MariaDB when slow tests do.
 
-    A test of processes is slow anyway: it runs on SQLite, unless it asks for both.
+    A test of processes is slow anyway: it runs on SQLite, unless it asks for the other.
     """
     if "database_url" not in metafunc.fixturenames:
         return
     marks = {mark.name for mark in metafunc.definition.iter_markers()}
     kinds: list[object] = [] if "mariadb_only" in marks else ["sqlite"]
-    if "sqlite_only" not in marks and ("slow" not in marks or "both_databases" in marks):
+    if "mariadb_only" in marks or not marks & {"sqlite_only", "slow", "campaign"}:
         missing = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
         kinds.append(pytest.param("mariadb", marks=[pytest.mark.slow, missing]))
     metafunc.parametrize("database_url", kinds, indirect=True)

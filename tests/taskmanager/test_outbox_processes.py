@@ -212,30 +212,82 @@ def status_of(caller, method, path):
 
 
 @pytest.fixture
-def own_mariadb(mariadb, request):
+def own_mariadb(mariadb):
     """The session's server, running again when the test is over."""
     yield mariadb
     if not mariadb.is_running:
         mariadb.start()
 
 
-@pytest.mark.both_databases
-def test_while_the_database_is_gone_requests_are_refused_and_jobs_wait(request, database_url, run, work, valkey):
-    if database_url.startswith("sqlite"):
-        pytest.skip("a file is not gone for a while")
-    mariadb = request.getfixturevalue("own_mariadb")
+@pytest.mark.mariadb_only
+def test_while_the_database_is_gone_requests_are_refused_and_jobs_wait(own_mariadb, run, work, valkey):
     valkey.start()
     api = run("taskmanager.main", CELERY_BROKER_URL=valkey.url, DRAIN_SECONDS="0").wait_until_ready()
     caller = Caller(api)
     worker = work(TASKMANAGER_FAULTS="latency_ms=1000", CELERY_WORKER_POOL="prefork")
     export = caller.export()
     worker.wait_for(lambda: "job begins" in worker.output())
-    mariadb.stop(signal.SIGKILL)
+    own_mariadb.stop(signal.SIGKILL)
     assert status_of(caller, "GET", "/projects") == 503
     assert (api.get("/health")[0], api.get("/ready")[0]) == (200, 503)
     worker.wait_for(lambda: "the database does not answer" in worker.output())
-    mariadb.start()
+    own_mariadb.start()
     api.wait_for(lambda: status_of(caller, "GET", "/projects") == 200)
     worker.wait_for(lambda: all_written(caller, [export]))
     assert api.get("/ready")[0] == 200
     assert worker.popen.poll() is None
+
+
+def many_reminders(caller, sql, number):
+    """Reminders that are due now, as the service would have set them: row, and job in the outbox."""
+    [task] = caller.call("GET", "/tasks")["results"]
+    moment = "2026-01-01T00:00:00+00:00"
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :number)"
+    sql(
+        f"""INSERT INTO reminders (id, task_id, user_id, remind_at, created_at)
+        {numbers} SELECT i, :task, owner_id, '2026-01-01 00:00:00.000000', created_at FROM tasks, n""",
+        number=number,
+        task=int(task["id"]),
+    )
+    sql(
+        f"""INSERT INTO outbox (job, unique_key, payload, created_at, available_at, attempts)
+        {numbers} SELECT 'taskmanager.fire_reminder', 'reminder-' || i || '-{moment}',
+        json_object('reminder_id', i, 'remind_at', '{moment}', 'v', 1), created_at, created_at, 0 FROM tasks, n""",
+        number=number,
+    )
+
+
+@pytest.mark.parametrize(
+    "number",
+    [300, pytest.param(10_000, marks=[pytest.mark.campaign, pytest.mark.timeout(1200)])],
+)
+def test_each_of_many_jobs_has_one_effect_whatever_is_killed(api, work, valkey, sql, number):
+    valkey.start().close()
+    caller = Caller(api)
+    many_reminders(caller, sql, number)
+
+    def effects():
+        return sql("SELECT count(*) FROM notifications")[0][0]
+
+    processes = {"CELERY_WORKER_POOL": "prefork", "CELERY_WORKER_CONCURRENCY": "2"}
+    first, second = work("w1", **processes), work("w2", **processes)
+    first.wait_for(lambda: effects() > number // 10, seconds=300)
+    first.popen.kill()
+    second.wait_for(lambda: effects() > number // 5, seconds=300)
+    # a deployment: the new one begins before the old one ends
+    third = work("w3", **processes)
+    second.popen.send_signal(signal.SIGTERM)
+    assert second.popen.wait(30) == 0
+    third.wait_for(lambda: effects() > number // 3, seconds=300)
+    valkey.stop()
+    valkey.start().close()
+
+    def all_done():
+        # as if a while had passed: what the broker forgot is missed sooner
+        sql("UPDATE outbox SET sent_at = '2026-01-01 00:00:00.000000' WHERE sent_at IS NOT NULL AND done_at IS NULL")
+        return effects() == number
+
+    third.wait_for(all_done, seconds=900)
+    third.wait_for(lambda: sql("SELECT count(*) FROM outbox WHERE done_at IS NULL") == [(0,)], seconds=60)
+    assert sql("SELECT count(DISTINCT unique_key), count(*) FROM notifications") == [(number, number)]
+    assert sql("SELECT count(*) FROM parked_jobs") == [(0,)]
