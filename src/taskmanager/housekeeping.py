@@ -42,7 +42,7 @@ async def clean_up(database: Database, *, most_batches: int = 20) -> int:
     return deleted
 
 
-async def _delete(database: Database, key: Any, query: Select[tuple[int]], batch: int, most: int) -> int:
+async def _delete(database: Database, key: Any, query: Select[int], batch: int, most: int) -> int:
     deleted = 0
     for _ in range(most):
         async with database.read() as connection:
