@@ -2,9 +2,10 @@
 # docker build --file docker/worker.Dockerfile --build-arg APP_VERSION=v1.2.3 --tag taskmanager-worker:v1.2.3 .
 FROM python:3.11-slim-bookworm AS build
 RUN python -m venv /venv
-COPY docker/requirements.lock docker/mysql.lock /build/
+COPY docker/requirements.lock docker/mysql.lock docker/cloudwatch.lock /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /venv/bin/pip install --require-hashes --no-deps -r /build/requirements.lock -r /build/mysql.lock
+    /venv/bin/pip install --require-hashes --no-deps \
+        -r /build/requirements.lock -r /build/mysql.lock -r /build/cloudwatch.lock
 COPY src/taskmanager /app/taskmanager
 # compiled here: nothing but the sign of life in /tmp is written when it runs
 RUN /venv/bin/python -m compileall -q /app

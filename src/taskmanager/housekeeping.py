@@ -14,7 +14,7 @@ from taskmanager.notifications.models import Notification
 from taskmanager.outbox.models import OutboxRow
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import Select
 
     from taskmanager.db import Database
 
@@ -29,23 +29,24 @@ NOTIFICATIONS: Final = timedelta(days=90)
 async def clean_up(database: Database, *, most_batches: int = 20) -> int:
     """Delete what is old; how many rows. What is left after so many batches is deleted the next time."""
     moment = now()
-    expired = select(Export.id).where(Export.requested_at < moment - LIFETIME)
+    is_expired = Export.requested_at < moment - LIFETIME
     deleted = 0
-    for key, condition, batch in (
-        (OutboxRow.id, OutboxRow.done_at < moment - DONE_JOBS, BATCH),
-        (Notification.id, Notification.created_at < moment - NOTIFICATIONS, BATCH),
-        (ExportFile.export_id, ExportFile.export_id.in_(expired), FEWEST),
-        (ExportPart.export_id, ExportPart.export_id.in_(expired), FEWEST),
+    for key, query, batch in (
+        (OutboxRow.id, select(OutboxRow.id).where(OutboxRow.done_at < moment - DONE_JOBS), BATCH),
+        (Notification.id, select(Notification.id).where(Notification.created_at < moment - NOTIFICATIONS), BATCH),
+        # from the content, of which there is never more than a week's, to the requests, which stay
+        (ExportFile.export_id, select(ExportFile.export_id).join(Export).where(is_expired), FEWEST),
+        (ExportPart.export_id, select(ExportPart.export_id).join(Export).where(is_expired), FEWEST),
     ):
-        deleted += await _delete(database, key, condition, batch, most_batches)
+        deleted += await _delete(database, key, query, batch, most_batches)
     return deleted
 
 
-async def _delete(database: Database, key: Any, condition: ColumnElement[bool], batch: int, most: int) -> int:
+async def _delete(database: Database, key: Any, query: Select[int], batch: int, most: int) -> int:
     deleted = 0
     for _ in range(most):
         async with database.read() as connection:
-            ids = (await connection.scalars(select(key).where(condition).limit(batch))).all()
+            ids = (await connection.scalars(query.limit(batch))).all()
         if not ids:
             break
         async with database.transaction(without_gaps=True) as session:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any, Final
 
 from billiard.exceptions import WorkerLostError
-from celery.exceptions import Ignore, Reject
+from celery.exceptions import Ignore, Reject, Terminated
 from celery.worker.request import Request
 
 ended: Final[Counter[tuple[str, str]]] = Counter()
@@ -21,7 +21,8 @@ def outcome_of(error: BaseException) -> str:
     match cause:
         case Ignore():
             return str(cause)
-        case Reject():
+        case Reject() | Terminated() | SystemExit():
+            # told to, or ended by a stop: the broker gives it to another worker
             return "put-back"
         case WorkerLostError():
             return "lost"

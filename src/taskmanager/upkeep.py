@@ -178,5 +178,8 @@ class Upkeep(threading.Thread):
     async def _publish_now(self, cloudwatch: CloudWatch, readings: Readings) -> None:
         try:
             await asyncio.to_thread(cloudwatch.publish, readings)
+        except ImportError as error:
+            log.warning("CloudWatch is not told: %s is not installed", error.name)
+            self._cloudwatch = None
         except Exception as error:  # noqa: BLE001  # no credentials, no network, no boto3: the jobs go on
             log.warning("CloudWatch was not told", error=type(error).__name__)

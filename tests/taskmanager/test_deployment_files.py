@@ -187,3 +187,8 @@ def test_images_are_made_of_the_versions_that_the_tests_ran_with():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     wanted = {re.split(r"[\[><=]", line)[0] for line in extras["workload"]}
     assert wanted <= set(images)
+    # the worker of production alone speaks to AWS
+    cloudwatch = pins("docker/cloudwatch.lock")
+    assert cloudwatch.items() <= everything.items()
+    assert "boto3" in cloudwatch
+    assert all(images[name] == version for name, version in cloudwatch.items() if name in images)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from billiard.exceptions import WorkerLostError
-from celery.exceptions import Ignore, Reject
+from celery.exceptions import Ignore, Reject, Terminated
 from sqlalchemy import text, update
 from tests.taskmanager.test_outbox import want
 
@@ -63,6 +63,7 @@ def test_a_message_says_its_version_or_is_unreadable(headers, body, version):
         (Ignore("parked"), "parked"),
         (Ignore("failed"), "failed"),
         (Reject("the worker stops", requeue=True), "put-back"),
+        (Terminated(15), "put-back"),
         (WorkerLostError("killed"), "lost"),
         (ValueError("x"), "failed"),
     ],
