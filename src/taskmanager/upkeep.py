@@ -179,7 +179,7 @@ class Upkeep(threading.Thread):
         try:
             await asyncio.to_thread(cloudwatch.publish, readings)
         except ImportError as error:
-            log.warning("CloudWatch is not told: %s is not installed", error.name)
+            log.warning("CloudWatch is not told: its library is not installed", library=error.name)
             self._cloudwatch = None
         except Exception as error:  # noqa: BLE001  # no credentials, no network, no boto3: the jobs go on
             log.warning("CloudWatch was not told", error=type(error).__name__)
