@@ -17,8 +17,9 @@ from taskmanager.exports.links import Links
 from taskmanager.exports.models import Export, ExportFile, ExportPart
 from taskmanager.housekeeping import clean_up
 from taskmanager.notifications.models import Notification
-from taskmanager.outbox.attempts import Outcome
+from taskmanager.outbox.attempts import Outcome, park
 from taskmanager.outbox.models import OutboxRow
+from taskmanager.outbox.parked import list_parked, retry_parked
 from taskmanager.problems import Problem
 from taskmanager.projects.service import create_project, delete_project
 from taskmanager.tasks.service import create_task
@@ -170,6 +171,28 @@ async def test_an_export_that_nobody_wants_any_more_is_not_written(database):
     assert await count(database, Export) == 0
 
 
+async def test_an_export_that_was_given_up_is_told_until_it_is_tried_again(database):
+    owner_id, project_id, export_id = await a_project(database)
+
+    async def states():
+        async with database.read() as connection:
+            one = await service.read_export(connection, LINKS, owner_id, export_id)
+            [listed] = await service.list_exports(connection, LINKS, owner_id, project_id, before=2**62, limit=9)
+        return {one["state"], listed["state"]}
+
+    async with database.transaction() as session:
+        await park(session, "taskmanager.write_export", f"export-{export_id}", '{"v":1}', "stones")
+        await park(session, "taskmanager.write_export", f"export-{export_id + 1}", '{"v":1}', "stones")
+    assert await states() == {"failed"}
+    async with database.read() as connection:
+        first = (await list_parked(connection))[0]["id"]
+    async with database.transaction() as session:
+        await retry_parked(session, first)
+    assert await states() == {"queued"}
+    await write(database, export_id)
+    assert await states() == {"written"}
+
+
 async def test_an_export_is_seen_by_whoever_asked_for_it_alone(database):
     owner_id, _, export_id = await a_project(database)
     async with database.read() as connection:
@@ -198,32 +221,6 @@ async def test_an_old_export_expires_and_its_content_is_deleted(database, monkey
     assert (caught.value.status, caught.value.code) == (410, "export-expired")
     assert await clean_up(database) == 2
     assert await count(database, ExportPart) == 0
-
-
-# -- links -------------------------------------------------------------------------------------------------------------
-
-
-def test_a_link_opens_its_export_until_it_expires():
-    moment = now()
-    token = LINKS.token(7, moment + timedelta(seconds=60))
-    LINKS.check(7, token, moment)
-    with pytest.raises(Problem) as caught:
-        LINKS.check(7, token, moment + timedelta(seconds=61))
-    assert (caught.value.status, caught.value.code) == (410, "export-link-expired")
-
-
-def test_a_forged_link_opens_nothing():
-    moment = now()
-    good = LINKS.token(7, moment + timedelta(seconds=60))
-    later = LINKS.token(7, moment + timedelta(hours=9))
-    forged = [good[:-1] + ("A" if good[-1] != "A" else "B"), later[:11] + good[11:], good[:-4], "", "=", "ä", "a" * 33, good + "A"]  # fmt: skip
-    forged.append(Links("l" * 32).token(7, moment + timedelta(seconds=60)))
-    for token in forged:
-        with pytest.raises(Problem) as caught:
-            LINKS.check(7, token, moment)
-        assert caught.value.status == 404, token
-    with pytest.raises(Problem):
-        LINKS.check(8, good, moment)
 
 
 # -- over HTTP ---------------------------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ class ExportRead(BaseModel):
     id: PublicId
     project_id: PublicId
     format: Format
-    state: Literal["queued", "written", "expired"]
+    state: Literal["queued", "written", "expired", "failed"]
+    """failed: it was given up; unless an operator has it tried again, ask for a new one."""
     requested_at: datetime
     expires_at: datetime
     """From then on its content is gone."""

@@ -12,6 +12,7 @@ from taskmanager.exports import formats
 from taskmanager.exports.links import LIFETIME as LINK_LIFETIME
 from taskmanager.exports.models import Export, ExportFile, ExportPart
 from taskmanager.jobnames import WRITE_EXPORT
+from taskmanager.outbox.models import ParkedJob
 from taskmanager.outbox.service import enqueue
 from taskmanager.problems import Problem, not_found
 from taskmanager.projects.service import own_project
@@ -50,7 +51,7 @@ async def request_export(session: AsyncSession, owner_id: int, project_id: int, 
     export = Export(project_id=project_id, requested_by=owner_id, requested_at=now(), format=form)
     session.add(export)
     await session.flush()
-    await enqueue(session, WRITE_EXPORT, f"export-{export.id}", {"export_id": export.id}, v=_VERSIONS[form])
+    await enqueue(session, WRITE_EXPORT, _key(export.id), {"export_id": export.id}, v=_VERSIONS[form])
     return export
 
 
@@ -66,7 +67,8 @@ async def read_export(
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         raise not_found("export")
-    return described(dict(row), links, now())
+    [export] = await _described(connection, [dict(row)], links)
+    return export
 
 
 async def list_exports(
@@ -76,14 +78,34 @@ async def list_exports(
     query = select(*_COLUMNS).outerjoin(ExportFile)
     query = query.where(Export.project_id == project_id, Export.requested_by == owner_id, Export.id < before)
     rows = await connection.execute(query.order_by(Export.id.desc()).limit(limit))
-    moment = now()
-    return [described(dict(row), links, moment) for row in rows.mappings()]
+    return await _described(connection, [dict(row) for row in rows.mappings()], links)
 
 
-def described(row: dict[str, Any], links: Links, moment: datetime) -> dict[str, Any]:
+async def _described(
+    connection: AsyncConnection | AsyncSession, rows: list[dict[str, Any]], links: Links
+) -> list[dict[str, Any]]:
+    moment, parked = now(), set[str]()
+    # almost always all are written, and nothing needs to be asked
+    if keys := [_key(row["id"]) for row in rows if row["written_at"] is None]:
+        parked = set(
+            (await connection.scalars(select(ParkedJob.unique_key).where(ParkedJob.unique_key.in_(keys)))).all()
+        )
+    return [described(row, links, moment, is_parked=_key(row["id"]) in parked) for row in rows]
+
+
+def _key(export_id: int) -> str:
+    """Of its job in the outbox."""
+    return f"export-{export_id}"
+
+
+def described(row: dict[str, Any], links: Links, moment: datetime, *, is_parked: bool) -> dict[str, Any]:
     """The row with what follows from it."""
     expires_at = row["requested_at"] + LIFETIME
-    state = "expired" if expires_at <= moment else "queued" if row["written_at"] is None else "written"
+    state = "queued" if row["written_at"] is None else "written"
+    if expires_at <= moment:
+        state = "expired"
+    elif state == "queued" and is_parked:
+        state = "failed"
     url = None
     if state == "written":
         token = links.token(row["id"], min(moment + LINK_LIFETIME, expires_at))
