@@ -154,9 +154,12 @@ def test_an_unknown_job_waits_for_a_worker_that_knows_it_and_blocks_nobody(work,
     send("taskmanager.of_a_later_release", x=1)
     worker.wait_for(lambda: "unknown job taskmanager.of_a_later_release goes back" in worker.output())
     send(export_id=1)
-    worker.wait_for(lambda: '"outcome":"unneeded"' in worker.output(), seconds=4)
+    worker.wait_for(lambda: '"outcome":"unneeded"' in worker.output())
     # it comes again: it went back to the queue and was taken again
     worker.wait_for(lambda: worker.output().count("unknown job") >= 2)
+    said = worker.output()
+    again = said.index("unknown job", said.index("unknown job") + 1)
+    assert said.index('"outcome":"unneeded"') < again, "nobody waited for it to come again"
     worker.popen.send_signal(signal.SIGTERM)
     assert worker.popen.wait(30) == 0
     assert (broker.llen(QUEUE), broker.hlen(UNACKNOWLEDGED)) == (1, 0)

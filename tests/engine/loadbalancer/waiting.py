@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-async def until(ask: Callable[[], Any], is_right: Callable[[Any], object] = bool, *, seconds: float = 10.0) -> Any:
+async def until(ask: Callable[[], Any], is_right: Callable[[Any], object] = bool, *, seconds: float = 30.0) -> Any:
     """What `ask` (a function or a coroutine function) answers, once `is_right` of it."""
     deadline = monotonic() + seconds
     while True:

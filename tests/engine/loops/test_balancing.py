@@ -137,7 +137,7 @@ async def test_a_killed_envoy_is_started_anew_without_being_asked(folder, a):  #
         await until(lambda: answers(port))
         first = plane.pid()
         os.kill(first, signal.SIGKILL)
-        await until(lambda: plane.pid() not in {None, first}, seconds=3.0)
+        await until(lambda: plane.pid() not in {None, first})
         await until(lambda: answers(port))
         assert loop.refusal is None
 
@@ -158,5 +158,5 @@ async def test_the_counters_are_read_each_second(folder, a):  # noqa: F811
     port = free_port()
     async with balanced(folder, a_target(a), port=port) as (_, loop, _, _):
         await until(lambda: answers(port))
-        stats = await until(lambda: loop.stats, lambda s: any(p.target_2xx for p in s.pools.values()), seconds=3.0)
+        stats = await until(lambda: loop.stats, lambda s: any(p.target_2xx for p in s.pools.values()))
         assert stats.generation
