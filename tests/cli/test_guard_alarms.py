@@ -94,6 +94,7 @@ def test_what_the_bad_version_did_does_not_take_its_way_back_back(balanced, fair
     monkeypatch.setattr("fairway.deployment.way_back.update", update_and_turn_red)
     code, out, err = fairway("rollback", "api", "--yes")
     assert code == 0, out + err
+    assert "deployment alarms are off until it is back" in out + err
     service = service_of(ecs, project)
     assert revision(service["taskDefinition"]) == 1
     assert service["deploymentConfiguration"] == configuration, "the alarms are on again"

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-import pytest
+from types import SimpleNamespace
+from typing import Any
 
-from fairway.deployment.way_back import without_alarms
+import pytest
+from botocore.exceptions import ClientError
+from tests.deployment.after import Kept
+
+from fairway.deployment.way_back import restore_alarms, without_alarms
 
 BREAKER = {"enable": True, "rollback": True}
 
@@ -31,3 +36,36 @@ def configuration(**alarms):
 )  # fmt: skip
 def test_the_way_back_goes_without_alarms(service, expected):
     assert without_alarms(service) == expected
+
+
+def restore(refusal=None, **alarms) -> tuple[list[dict[str, Any]], list[str]]:
+    """What ECS is asked for, and what is told."""
+    asked: list[dict[str, Any]] = []
+
+    def update_service(**request):
+        asked.append(request)
+        if refusal is not None:
+            raise refusal
+
+    aws = SimpleNamespace(ecs=SimpleNamespace(update_service=update_service))
+    observer: Any = SimpleNamespace(aws=aws, cluster="shop")
+    service: Any = SimpleNamespace(name="api", document={"deploymentConfiguration": configuration(**alarms)})
+    kept = Kept()
+    restore_alarms(observer, service, kept)
+    return asked, [change.text for change in kept.told]
+
+
+def test_a_service_that_is_back_has_its_alarms_again_and_nothing_else_is_touched():
+    asked, told = restore(enable=True, rollback=True)
+    wanted = configuration(enable=True, rollback=True)
+    assert asked == [{"cluster": "shop", "service": "api", "deploymentConfiguration": wanted}]
+    assert told == []
+    assert restore(enable=False, rollback=False) == ([], [])
+
+
+def test_alarms_that_stay_off_are_told_of():
+    refusal = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateService")
+    asked, [text] = restore(refusal, enable=True, rollback=True)
+    assert len(asked) == 1
+    assert "turning the deployment alarms of api on again" in text
+    assert "the next deployment turns them on" in text

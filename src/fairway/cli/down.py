@@ -35,11 +35,11 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
 
     data = chosen_data(arguments.data).absolute()
     directory = DataDirectory(data)
+    tell_deploying(data, out, purge=arguments.purge)
     if arguments.purge and data.exists():
         directory.prepare()  # refuses what is not ours
         if not arguments.yes:
             _confirm(data)
-    tell_deploying(data, out, purge=arguments.purge)
     stopped = stop(data, tell=out.note) if data.exists() else False
     purged = bool(arguments.purge and data.exists())
     gone = purged and delete_data(data)

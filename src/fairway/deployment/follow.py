@@ -53,7 +53,7 @@ class Watcher:
     ) -> None:
         self._observer = observer
         self._pace = pace
-        self._listener = listener
+        self.listener = listener
         self._limit = None if timeout_seconds is None else monotonic() + timeout_seconds
         self._timeout_seconds = timeout_seconds
         self._unreachable_since: float | None = None
@@ -89,7 +89,7 @@ class Watcher:
         now = monotonic()
         if self._unreachable_since is None:
             self._unreachable_since = now
-            self._listener.change(
+            self.listener.change(
                 Change("unreachable", "", f"{error.message}; asking again", {"message": error.message})
             )
         if now - self._unreachable_since >= _PATIENCE_SECONDS or self.is_over_time:
@@ -113,8 +113,8 @@ class Watcher:
             outcome = self._judge(item, service, record)
             item.picture = self._draw(item, service, record, in_detail=item.deployment in due)
             for change in changes(before, item.picture):
-                self._listener.change(change)
-            self._listener.picture(item.picture)
+                self.listener.change(change)
+            self.listener.picture(item.picture)
             item.outcome = outcome
 
     def _draw(self, item: Followed, service: Service, record: ServiceDeployment, *, in_detail: bool) -> Picture:

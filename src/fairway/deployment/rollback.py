@@ -18,7 +18,7 @@ from fairway.deployment.outcome import EXIT_CODES, Ending, Outcome
 from fairway.deployment.register import mark, run_id
 from fairway.deployment.secret_versions import outdated
 from fairway.deployment.update import refuse_others, stop_deployment
-from fairway.deployment.way_back import restore_alarms, update_back
+from fairway.deployment.way_back import restore_alarms, update_back, without_alarms
 from fairway.errors import UsageError
 from fairway.observed import BAD, DEPLOYMENT_TAG, GOOD, ONE_WAY_TAG, ROLLING_BACK, SUCCESSFUL
 from fairway.planning.canonical import living_definition
@@ -86,6 +86,8 @@ class RollbackPlan:
         lines = [f"{self.service.name}: {self.current.label()} → {target.label()} ({', '.join(notes)}); {how}"]
         lines += [f"  {line}" for line in difference_lines(self.current, target)]
         lines += [f"  {name} goes back to what it was then" for name in self.settings]
+        if not self.by_stopping and without_alarms(self.service.document):
+            lines.append("  ECS's deployment alarms are off until it is back")
         if self.marks_bad:
             lines.append(f"  {self.current.name} is marked bad")
         return lines
@@ -278,7 +280,7 @@ def go_back(
     if code == 0:
         mark(aws, plan.choice.definition.arn, GOOD, aws.now())
         if followed.target is plan.choice.definition:
-            restore_alarms(observer, plan.service)
+            restore_alarms(observer, plan.service, watcher.listener)
     return code, followed
 
 

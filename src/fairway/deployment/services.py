@@ -344,7 +344,7 @@ class Services:
             watcher.wait()
         assert back.outcome is not None
         if back.outcome.ending is Ending.SUCCEEDED:
-            restore_alarms(observer, service)
+            restore_alarms(observer, service, context.listener)
         self.result.went_back[key] = back.outcome
         context.tell(
             "taken_back",

@@ -7,11 +7,11 @@ CloudWatch alarms detect Amazon ECS deployment failures": ECS ignores only alarm
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from fairway.aws.calls import calling
 from fairway.aws.session import AwsError
+from fairway.deployment.progress import Change
 from fairway.deployment.update import Started, update
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from fairway.aws.observe import Observer
     from fairway.aws.pace import Pace
+    from fairway.deployment.progress import Listener
     from fairway.observed import Service
 
 
@@ -39,8 +40,8 @@ def update_back(
     return update(observer, pace, {**settings, **without_alarms(service.document)}, service, task_definition)
 
 
-def restore_alarms(observer: Observer, service: Service) -> None:
-    """Give a service that is back the alarms that it had before `update_back`; the next deployment does it in any case."""
+def restore_alarms(observer: Observer, service: Service, listener: Listener) -> None:
+    """Give a service that is back the alarms that it had before `update_back`; a refusal is told: it is back all the same."""
     if not without_alarms(service.document):
         return
     request: Any = {
@@ -48,5 +49,9 @@ def restore_alarms(observer: Observer, service: Service) -> None:
         "service": service.name,
         "deploymentConfiguration": service.document["deploymentConfiguration"],
     }
-    with suppress(AwsError), calling(f"turning the deployment alarms of {service.name} on again"):
-        observer.aws.ecs.update_service(**request)
+    try:
+        with calling(f"turning the deployment alarms of {service.name} on again"):
+            observer.aws.ecs.update_service(**request)
+    except AwsError as error:
+        text = f"{error.message}; the next deployment turns them on"
+        listener.change(Change("warning", service.name, text, {"message": text}, is_problem=True))
