@@ -54,7 +54,7 @@ def main(root: Path) -> int:
 def make(root: Path, target: Path) -> None:
     """The environment: a venv, uv in it, and with uv all that is locked."""
     say(
-        "making .venv: about 110 packages (200 MB) from your package index; they go into this folder and into uv's cache"
+        "making .venv: about 120 packages (260 MB) from your package index; they go into this folder and into uv's cache"
     )
     need_venv()
     # every file is checked against our hashes, so that it does not matter which of several indexes it comes from
