@@ -34,6 +34,10 @@ definition = "deploy/web.task.json"
 [tasks.job]
 definition = "deploy/web.task.json"
 image = { repository = "web", definition = "docker/web.image.toml" }
+[scheduled.nightly]
+definition = "deploy/web.task.json"
+image = { repository = "web", definition = "docker/web.image.toml" }
+rule = "nightly"
 """
 TASK = {
     "family": "web",
@@ -142,7 +146,7 @@ def wait(condition: Any, within: float = 30.0) -> Any:
 def test_build_makes_and_registers_an_image_that_tasks_run(project, engine, monkeypatch, capsys):
     assert build(project, engine, monkeypatch, "--tag", "v1", "--json") == 0
     event = json.loads(capsys.readouterr().out)
-    assert event["keys"] == ["web", "job"]
+    assert event["keys"] == ["web", "job", "nightly"]
     assert event["new"]
     image = engine.client("ecr").describe_images(repositoryName="web")["imageDetails"][0]
     assert (image["imageDigest"], image["imageTags"]) == (event["digest"], ["v1"])

@@ -94,6 +94,13 @@ def left_in(temporary):
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_good_release_is_go_and_each_fault_is_caught(shop, temporary):
+    # one by a rule on a bus of production's, one by a schedule
+    toml = shop.root / "fairway.toml"
+    scheduled = {"cleanup": ('rule = "night/cleanup"', "[]"), "digest": ('schedule = "digest"', '["api"]')}
+    for key, (by, after) in scheduled.items():
+        shop.write(f"{key}.task.json", a_definition(f"shop-{key}"))
+        said = f'[scheduled.{key}]\ndefinition = "deploy/{key}.task.json"\n{by}\nafter = {after}\n'
+        toml.write_text(f"{toml.read_text()}\n{said}")
     code, events, err = rehearse(shop, temporary, "--stage", "scale", "--quick", "--from-tag", "v1")
     by_kind = {event["event"]: event for event in events}
     assert code == 0, err + str(by_kind.get("rehearsed"))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from fairway.aws.session import Aws
     from fairway.cli.output import Output
-    from fairway.project.model import Project, ServiceSpec, TaskSpec
+    from fairway.project.model import Project, ScheduledSpec, ServiceSpec, TaskSpec
 
 EXAMPLES: Final = """
   fairway build --tag v2                  every image of the project, from the working tree
@@ -127,7 +127,11 @@ def _local_only(environment: str) -> UsageError:
 
 
 def _wanted(project: Project, keys: Sequence[str] | None) -> list[_Wanted]:
-    specs: Mapping[str, ServiceSpec | TaskSpec] = {**project.services, **project.tasks}
+    specs: Mapping[str, ServiceSpec | TaskSpec | ScheduledSpec] = {
+        **project.services,
+        **project.tasks,
+        **project.scheduled,
+    }
     for key in keys or ():
         if key not in specs:
             raise UsageError(f"the project has no service or task {key!r}", hint=did_you_mean(key, specs))

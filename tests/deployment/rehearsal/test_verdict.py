@@ -8,7 +8,7 @@ import pytest
 
 from fairway.deployment.rehearsal.acts import EARLY, LATE, Act, Catcher, Kind, Stage
 from fairway.deployment.rehearsal.happened import Capacity, Happened, Requests, Told
-from fairway.deployment.rehearsal.verdict import Ended, decide, judge
+from fairway.deployment.rehearsal.verdict import Ended, decide, judge, wrongly_at
 
 RELEASE = Act("release", Stage.TRUTH, Kind.RELEASE, "the release", is_whole=True, loses_none=True)
 CRASH = Act("api:crash", Stage.TRUTH, Kind.FAULT, "api cannot start", 4, EARLY, "api", loses_none=True)
@@ -74,3 +74,24 @@ def test_what_could_not_be_caught_is_told_with_go_too():
     decision = decide([judge(RELEASE, GOOD), judge(replace(ERRORS, uncatchable="no monitoring ran"), GOOD)])
     assert decision.go
     assert decision.not_caught == ("truth: api answers errors: not caught here: no monitoring ran",)
+
+
+ROLLBACK = replace(RELEASE, kind=Kind.ROLLBACK)
+
+
+@pytest.mark.parametrize(
+    ("act", "code", "now", "before", "belongs", "expected"),
+    [
+        pytest.param(RELEASE, 0, "c:3", "c:2", True, None, id="a release moves it"),
+        pytest.param(RELEASE, 0, "c:2", "c:2", True, ", as before", id="a release that forgets it"),
+        pytest.param(RELEASE, 4, "c:2", "c:2", True, None, id="a release that failed has said so"),
+        pytest.param(replace(SIGTERM), 0, "c:2", "c:2", False, None, id="the release of another service"),
+        pytest.param(ROLLBACK, 0, "c:1", "c:3", True, None, id="back to the baseline"),
+        pytest.param(ROLLBACK, 0, "c:2", "c:3", True, "", id="back, but not far enough"),
+        pytest.param(CRASH, 4, "c:2", "c:2", True, None, id="a fault leaves what was"),
+        pytest.param(CRASH, 4, "c:3", "c:2", True, "", id="a fault that stays"),
+        pytest.param(CRASH, 4, "nothing", None, True, "", id="nothing is there any more"),
+    ],
+)  # fmt: skip
+def test_what_stands_after_an_act(act, code, now, before, belongs, expected):
+    assert wrongly_at(act, code, now=now, before=before, baseline="c:1", belongs=belongs) == expected

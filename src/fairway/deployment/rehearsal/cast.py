@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fairway.deployment.rehearsal.acts import Act
-    from fairway.project.model import Project, ServiceSpec, TaskSpec
+    from fairway.project.model import Project, ScheduledSpec, ServiceSpec, TaskSpec
 
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _QUICK_MINUTES: Final = 5
@@ -50,7 +50,7 @@ class Cast:
     environment: Mapping[str, Any]
     """deploy/environments/local.toml, without the endpoint."""
     definitions: Mapping[str, Mapping[str, Any]]
-    """By the key of a service or one-off task."""
+    """By the key of a service, one-off task or scheduled task."""
     files: Mapping[str, Mapping[str, Any]]
     """Further JSON below deploy/, by its name."""
     differing: tuple[Differing, ...]
@@ -151,8 +151,13 @@ class Casting:
             tasks[key] = self._task_table(task)
             if task.run is not None:
                 files[f"{key}.run"] = self._run(key, task.run, local.tasks[key].run)
-        for key in production.scheduled:
-            self._notes.append(f"the scheduled task {key} is not played: a private engine has no schedule of it")
+        scheduled = {}
+        for key, item in production.scheduled.items():
+            if self._stage is Stage.TRUTH and (item.image is None or item.image.definition is None):
+                self._notes.append(f"the scheduled task {key} is not played: it has no image definition")
+                continue
+            definitions[key] = self._definition(item, local.scheduled[key])
+            scheduled[key] = self._scheduled_table(item)
         head: dict[str, Any] = {
             "name": production.name,
             "default_environment": LOCAL,
@@ -164,7 +169,7 @@ class Casting:
                 files[name] = _without_references(document) if name == "cluster" else document
         self._say_what_is_not_played()
         return Cast(
-            document={"project": head, "services": services, "tasks": tasks},
+            document={"project": head, "services": services, "tasks": tasks, "scheduled": scheduled},
             environment=self._environment(),
             definitions={key: _as_parameters(document) for key, document in definitions.items()},
             files={key: _as_parameters(document) for key, document in files.items()},
@@ -180,7 +185,9 @@ class Casting:
             variables |= read_toml(root / ENVIRONMENTS / f"{name}.toml").get("variables", {})
         return {"account": ACCOUNT, "region": chosen.region, "cluster": chosen.cluster, "variables": variables}
 
-    def _definition(self, spec: ServiceSpec | TaskSpec, local: ServiceSpec | TaskSpec) -> Mapping[str, Any]:
+    def _definition(
+        self, spec: ServiceSpec | TaskSpec | ScheduledSpec, local: ServiceSpec | TaskSpec | ScheduledSpec
+    ) -> Mapping[str, Any]:
         definition = in_account(spec.definition, self._production.environment.account)
         if self._stage is Stage.TRUTH:
             definition = stand_in_definition(definition, in_account(local.definition, self._local.environment.account))
@@ -259,7 +266,17 @@ class Casting:
         } | self._image(task)
         return table | ({"run": f"deploy/{task.key}.run.json"} if task.run is not None else {})
 
-    def _image(self, spec: ServiceSpec | TaskSpec) -> dict[str, Any]:
+    def _scheduled_table(self, item: ScheduledSpec) -> dict[str, Any]:
+        # a bus or a group of one's own starts nothing else: the private engine's default does
+        kind, name = ("rule", item.rule) if item.rule else ("schedule", item.schedule)
+        assert name is not None
+        return {
+            "definition": f"deploy/{item.key}.task.json",
+            "after": list(item.after),
+            kind: name.rpartition("/")[2],
+        } | self._image(item)
+
+    def _image(self, spec: ServiceSpec | TaskSpec | ScheduledSpec) -> dict[str, Any]:
         if spec.image is None:
             return {}
         image = {"repository": spec.image.repository}

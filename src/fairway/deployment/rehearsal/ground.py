@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from fairway.aws.calls import calling
 from fairway.deployment.foundation import lay_foundation
+from fairway.deployment.rehearsal.schedules import lay_schedules, started
 from fairway.deployment.rehearsal.stand_ins import secrets_needed
 from fairway.ids import RandomIds
 
@@ -70,6 +71,7 @@ def lay_ground(
         _put(aws, name, ids.hexadecimal(_SECRET_LENGTH))
         drawn.append(name)
     foundation = lay_foundation(aws, project, made, tell)
+    lay_schedules(aws, project)
     notes = (f"secrets with a random value: {', '.join(sorted(drawn))}",) if drawn else ()
     return Ground(foundation.address, notes)
 
@@ -88,9 +90,11 @@ class Standing:
     moving: tuple[str, ...]
     """Keys of services that have more than one deployment."""
     revisions: Mapping[str, int]
-    """By the key of a service or one-off task: how many revisions its family has."""
+    """By the key of a service, one-off task or scheduled task: how many revisions its family has."""
     deployments: Mapping[str, int]
     """By the key of a service."""
+    started: Mapping[str, str]
+    """By the key of a scheduled task: ARN of the task definition that its rule or schedule starts."""
 
 
 def standing(observer: Observer, project: Project) -> Standing:
@@ -107,8 +111,9 @@ def standing(observer: Observer, project: Project) -> Standing:
         deployments[key] = len(observer.service_deployments(spec.service_name, most=_MOST_DEPLOYMENTS))
     families = {key: spec.family for key, spec in project.services.items()}
     families |= {key: task.family for key, task in project.tasks.items()}
+    families |= {key: item.family for key, item in project.scheduled.items()}
     revisions = {key: _revisions(observer.aws, family) for key, family in families.items()}
-    return Standing(serving, tuple(moving), revisions, deployments)
+    return Standing(serving, tuple(moving), revisions, deployments, started(observer.aws, project))
 
 
 def _revisions(aws: Aws, family: str) -> int:

@@ -15,7 +15,7 @@ from fairway.deployment.rehearsal.cast import write_definitions
 from fairway.deployment.rehearsal.command import Done, run_command
 from fairway.deployment.rehearsal.ground import OPEN_RUN, Standing, leavings, one_offs_of, standing
 from fairway.deployment.rehearsal.happened import Happened, Heard, Told, read_told
-from fairway.deployment.rehearsal.verdict import Played, judge
+from fairway.deployment.rehearsal.verdict import Played, judge, wrongly_at
 from fairway.load.address import read_address
 from fairway.project.checks import RequestCheck
 
@@ -101,8 +101,8 @@ class _Player:
         self._stage = stage
         self._progress = progress
         self._observer = Observer(connect(environment), environment.cluster)
-        self._baseline: Mapping[str, str] = {}
-        """What served after the baseline, by key."""
+        self._baseline = Standing({}, (), {}, {}, {})
+        """What stood after the baseline."""
 
     # -- one act -----------------------------------------------------------------------------------------------------
 
@@ -161,16 +161,29 @@ class _Player:
         """Services that serve something else than they have to, or have not come to rest."""
         found = [f"{key} has a deployment that goes on" for key in now.moving]
         for key in self._scene.project.services:
-            serves, served = now.serving.get(key, "nothing"), before.serving.get(key)
-            label = f"{key} serves {serves.rsplit('/', 1)[-1]}"
-            if act.kind is Kind.ROLLBACK:
-                if serves != self._baseline.get(key):
-                    found.append(label)
-            elif act.is_fault and act.exit_code != 0:
-                if serves != served:
-                    found.append(label)
-            elif serves == served and (act.is_whole or key == act.service) and happened.exit_code == 0:
-                found.append(f"{label}, as before")
+            serves = now.serving.get(key, "nothing")
+            how = wrongly_at(
+                act,
+                happened.exit_code,
+                now=serves,
+                before=before.serving.get(key),
+                baseline=self._baseline.serving.get(key),
+                belongs=act.is_whole or key == act.service,
+            )
+            if how is not None:
+                found.append(f"{key} serves {serves.rsplit('/', 1)[-1]}{how}")
+        for key, item in self._scene.project.scheduled.items():
+            starts = now.started.get(key, "nothing")
+            how = wrongly_at(
+                act,
+                happened.exit_code,
+                now=starts,
+                before=before.started.get(key),
+                baseline=self._baseline.started.get(key),
+                belongs=act.is_whole or not item.after or act.service in item.after,
+            )
+            if how is not None:
+                found.append(f"the schedule of {key} starts {starts.rsplit('/', 1)[-1]}{how}")
         return found
 
     def _twice(self, before: Standing, now: Standing, dones: list[Done]) -> list[str]:
@@ -263,7 +276,7 @@ class _Player:
         if act.kind is Kind.BASELINE:
             if played.reasons:
                 return f"the baseline does not stand: {happened.told.reason or played.reasons[0]}"
-            self._baseline = standing(self._observer, self._scene.project).serving
+            self._baseline = standing(self._observer, self._scene.project)
             return ""
         is_dirty = act.is_fault and (happened.exit_code in {0, None} or bool(happened.not_back))
         if not is_dirty and not happened.left_behind and not played.reasons:

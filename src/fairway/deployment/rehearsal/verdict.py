@@ -75,6 +75,20 @@ def judge(act: Act, happened: Happened) -> Played:
     return Played(act, happened, tuple(f"{act.title}: {text}" for text in reasons), _remarks(act, happened))
 
 
+def wrongly_at(
+    act: Act, exit_code: int | None, *, now: str, before: str | None, baseline: str | None, belongs: bool
+) -> str | None:
+    """What a service serves, or a schedule starts, after an act: None, or how that is wrong ("": it is another revision).
+
+    `belongs`: the act's release has a revision for it.
+    """
+    if act.kind is Kind.ROLLBACK:
+        return None if now == baseline else ""
+    if act.is_fault and act.exit_code != 0:
+        return None if now == before else ""
+    return ", as before" if now == before and belongs and exit_code == 0 else None
+
+
 def _caught(act: Act, happened: Happened) -> list[str]:
     told = happened.told
     if told.catcher in act.caught_by:
