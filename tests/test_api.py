@@ -61,3 +61,23 @@ def test_after_a_one_way_migration_nothing_goes_back_by_itself(project, ecs):
     ended = fairway.deploy(fairway.load_project(Path(project.root)), fairway.Choices(tag="v2"))
     assert (ended.exit_code, ended.result.held) == (6, ("migrations",))
     assert ended.report["one_way_migrations"] == ["migrations"]
+
+
+def test_what_only_people_know_is_asked_for_and_recorded(project, ecs, monkeypatch):
+    toml = project.root / "fairway.toml"
+    points = 'reviewed = "Code reviewed"\non-call = "On-call knows"\nin-cluster = { title = "There is a cluster", checks = ["cluster"] }\n'
+    toml.write_text(f"{toml.read_text()}\n[checklist]\n{points}")
+    loaded = fairway.load_project(Path(project.root))
+    with pytest.raises(fairway.UsageError, match=r"nobody has confirmed.*\n  on-call: On-call knows") as error:
+        fairway.deploy(loaded, fairway.Choices(tag="v1"), confirm={"reviewed": "by Ann"})
+    assert "--confirm on-call" in str(error.value.hint)
+    with pytest.raises(fairway.UsageError, match="has no such point"):
+        fairway.deploy(loaded, fairway.Choices(tag="v1"), confirm={"reviewd": ""})
+    monkeypatch.setenv("FAIRWAY_CONFIRM_ON_CALL", "Ben")
+    ended = fairway.deploy(loaded, fairway.Choices(tag="v1"), confirm={"reviewed": "by Ann"}, urgent="customers wait")
+    assert ended.exit_code == 0
+    said = {item["name"]: (item["how"], item["text"]) for item in ended.report["confirmed"]}
+    assert said["reviewed"] == ("--confirm", "by Ann")
+    assert said["on-call"] == ("variable", "FAIRWAY_CONFIRM_ON_CALL=Ben")
+    assert said["in-cluster"][0] == "check"
+    assert ended.report["urgent"] == "customers wait"

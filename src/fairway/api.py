@@ -12,6 +12,7 @@ Nothing is asked and nothing is printed: a `Listener` hears of each `Change`. Wh
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from fairway.aws.observe import Observer
 from fairway.aws.pace import Pace
 from fairway.aws.session import connect
 from fairway.aws.survey import survey
+from fairway.checks.checklist import go_through, read_confirmations, refuse_open
 from fairway.checks.finding import State
 from fairway.clock import monotonic
 from fairway.deployment.check import PEAK_HOURS, check
@@ -39,6 +41,10 @@ from fairway.planning.plan import plan as make_plan
 from fairway.project.prices import load_prices
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fairway.aws.session import Aws
+    from fairway.checks.finding import Finding
     from fairway.deployment.outcome import Outcome
     from fairway.deployment.progress import Listener
     from fairway.deployment.release import Choices
@@ -82,16 +88,19 @@ def deploy(
     timeout_seconds: float | None = None,
     force: bool = False,
     urgent: str | None = None,
+    confirm: Mapping[str, str] | None = None,
     ci: str | None = None,
     listener: Listener | None = None,
 ) -> Deployed:
     """Deploy what the choices name, and follow it to its end: seconds to half an hour.
 
-    `urgent` says why peak hours and alarms that are red already are no reason to wait. What only people know (the checklist) is
-    for whoever calls this.
+    `urgent` says why peak hours and alarms that are red already are no reason to wait. `confirm` names the points of the
+    [checklist] that whoever calls this knows to be so, each with a text (who says so, or ""); as on the command line a variable
+    `FAIRWAY_CONFIRM_NAME` says so, too. All of it is in the report.
 
     Raises:
-        UsageError: lint finds errors, a check fails, a definition is wrong, the account is another one; nothing was changed.
+        UsageError: lint finds errors, a check fails, a point of the checklist is open, a definition is wrong, the account is
+            another one; nothing was changed.
         Locked: somebody else deploys one of the services.
         AwsError: AWS refused before any service was changed, or cannot be reached.
     """
@@ -105,6 +114,7 @@ def deploy(
     errors = errors_of(project) if Step.LINT in selection else ()
     if errors:
         raise UsageError(f"lint finds {errors[0].place}: {errors[0].message}", hint=errors[0].remedy)
+    confirmed: tuple[dict[str, Any], ...] = ()
     if release.services:
         codes = None if Step.CHECK in selection else PEAK_HOURS
         found = check(project, observer, release, prepared.living, urgent=urgent, codes=codes).findings
@@ -112,13 +122,19 @@ def deploy(
         if failed:
             said = "; ".join(f"{item.subject}: {item.text}" for item in failed)
             raise UsageError(f"{failed[0].code}: {said}", hint=failed[0].remedy)
+        if Step.CHECK in selection:
+            confirmed = _go_through(project, aws, found, confirm or {})
     options = replace(options, one_way=origin.one_way)
     recorder = Recorder(listener or Silent(), aws)
     context = Context(observer, pace, recorder, origin, timeout_seconds=timeout_seconds)
     began, since = aws.now(), monotonic()
     result = Result()
     if release.services:
-        journal = begin_journal(context, project, release, choices, options, prepared.living)
+        journal = replace(
+            begin_journal(context, project, release, choices, options, prepared.living),
+            urgent=urgent,
+            confirmed=confirmed,
+        )
         result = Pipeline(context, project, release, journal, options).go()
     where = {
         "name": project.environment.name,
@@ -135,8 +151,26 @@ def deploy(
         ended=aws.now(),
         seconds=monotonic() - since,
         timeline=recorder.entries,
+        confirmed=confirmed,
+        urgent=urgent,
     )
     return Deployed(result, report, tuple(prepared.unchanged))
+
+
+def _go_through(
+    project: Project, aws: Aws, findings: Sequence[Finding], confirm: Mapping[str, str]
+) -> tuple[dict[str, Any], ...]:
+    """The points of the checklist as the report takes them.
+
+    Raises:
+        UsageError: one is open, or is not in the checklist.
+    """
+    items = project.before.checklist
+    given = read_confirmations((f"{name}={text}" for name, text in confirm.items()), items)
+    checklist = go_through(items, findings, given=given, variables=os.environ, by=aws.caller_arn(), at=aws.now())
+    if checklist.open:
+        refuse_open(checklist.open, "nobody has confirmed")
+    return tuple(item.document() for item in checklist.confirmed)
 
 
 def plan(project: Project, choices: Choices) -> Plan:

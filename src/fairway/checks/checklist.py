@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from fairway.checks.finding import State
 from fairway.checks.registry import CHECKS
@@ -124,6 +124,20 @@ def go_through(
         else:
             open_.append(item)
     return Checklist(tuple(confirmed), tuple(open_), tuple(failed))
+
+
+def refuse_open(items: Sequence[Item], what: str) -> NoReturn:
+    """Refuse to go on while points are open; `what`: why they are.
+
+    Raises:
+        UsageError: names each of them, and how it is confirmed.
+    """
+    lines = "".join(f"\n  {item.name}: {item.title}" for item in items)
+    options = " ".join(f"--confirm {item.name}" for item in items)
+    raise UsageError(
+        f"the checklist: {what}, and nothing was changed:{lines}",
+        hint=f"who knows it is so adds {options}; a CI job sets {items[0].variable}=WHO, …",
+    )
 
 
 def _answers(item: Item, findings: Sequence[Finding]) -> list[tuple[str, State]]:

@@ -170,12 +170,12 @@ def _asked(arguments: argparse.Namespace, out: Output, place: Place, items: Sequ
     Raises:
         UsageError: something is not confirmed, or nobody can answer here.
     """
-    from fairway.checks.checklist import Confirmed, How  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.checks.checklist import Confirmed, How, refuse_open  # noqa: PLC0415 - only what a verb needs is imported
 
     if not items:
         return ()
     if arguments.yes or out.as_json or not sys.stdin.isatty():
-        _refuse_open(items, "nobody has confirmed")
+        refuse_open(items, "nobody has confirmed")
     found: list[Confirmed] = []
     refused: list[Item] = []
     for item in items:
@@ -188,14 +188,5 @@ def _asked(arguments: argparse.Namespace, out: Output, place: Place, items: Sequ
         else:
             refused.append(item)
     if refused:
-        _refuse_open(refused, "not confirmed")
+        refuse_open(refused, "not confirmed")
     return tuple(found)
-
-
-def _refuse_open(items: Sequence[Item], what: str) -> None:
-    lines = "".join(f"\n  {item.name}: {item.title}" for item in items)
-    options = " ".join(f"--confirm {item.name}" for item in items)
-    raise UsageError(
-        f"the checklist: {what}, and nothing was changed:{lines}",
-        hint=f"who knows it is so adds {options}; a CI job sets {items[0].variable}=WHO, …",
-    )
