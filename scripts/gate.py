@@ -27,6 +27,8 @@ STATIC = (
 CACHE = Path(".pytest_cache/v/cache/lastfailed")
 FAST = "not slow and not campaign"
 SLOW = "slow and not campaign"
+WORKERS = "4"
+"""Of the slow tests: they wait more than they compute."""
 NO_TESTS = 5
 """pytest's exit code when nothing was selected."""
 SOME_FAILED = 1
@@ -52,7 +54,21 @@ def main(words: list[str]) -> int:
     code = pytest("fast tests", ["-m", FAST, "-n", "2", *words])
     if mode == "all" and code in {0, NO_TESTS}:
         CACHE.unlink(missing_ok=True)
-        code = pytest("slow tests", ["-m", SLOW, "-n", "3", "--dist", "loadfile", "--maxfail", str(FEW + 1), *words])
+        code = pytest(
+            "slow tests",
+            [
+                "-m",
+                SLOW,
+                "-n",
+                WORKERS,
+                "--dist",
+                "loadfile",
+                "--no-loadscope-reorder",
+                "--maxfail",
+                str(FEW + 1),
+                *words,
+            ],
+        )
         if code == SOME_FAILED:
             code = alone(words)
     say(f"{mode}: {monotonic() - began:.0f} s")

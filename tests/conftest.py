@@ -25,10 +25,35 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell ignores it for what it starts in the background, and so would every process that a test starts and interrupts
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-SPEED = 25
+SPEED = 100
+"""A test of the tool mostly waits for its engine: the faster the engine's time goes, the less."""
 NUMBERS = itertools.count(1)
 SUBNETS = ["subnet-0fa1000000000000a", "subnet-0fa1000000000000b"]
 GROUP = "sg-0fa10000000000000"
+
+
+STACKS = {"end_to_end", "benchmarks"}
+"""Folders whose tests start whole stacks of processes."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """The order in which workers take files: those of stacks come one after another, spread over the first two thirds.
+
+    Side by side they would get in each other's way, and at the end all others would wait for them.
+    """
+    if config.getoption("loadscopereorder", default=True):
+        return
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    by_length = sorted(files, key=lambda path: -len(files[path]))
+    stacks = [path for path in by_length if STACKS & set(path.parts)]
+    order = [path for path in by_length if path not in stacks]
+    step = max(1, len(order) * 2 // 3 // max(1, len(stacks)))
+    for number, path in enumerate(stacks):
+        order.insert(number * (step + 1), path)
+    items[:] = [item for path in order for item in files[path]]
 
 
 @dataclass(frozen=True, slots=True)
