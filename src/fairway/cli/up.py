@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import http.client
 import os
 import shlex
 from collections import Counter
@@ -17,7 +15,7 @@ from fairway.cli.command import command
 from fairway.cli.engine import chosen_port, new_data
 from fairway.cli.interrupted import NOTHING, say_interrupted, terminable
 from fairway.clock import monotonic, sleep
-from fairway.errors import DeploymentFailed, FairwayError, UsageError
+from fairway.errors import DeploymentFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +33,6 @@ EXAMPLES = """\
 """
 SETTLE_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.25
-_SAMPLE_SECONDS: Final = 5.0
 _ALL_WELL: Final = 0
 _DATABASE_URL: Final = "DATABASE_URL"
 
@@ -187,6 +184,7 @@ class _Up:
 
     def _go(self) -> int:
         from fairway.aws.session import connect  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.cli.brought_up import show  # noqa: PLC0415
         from fairway.deployment.foundation import lay_foundation  # noqa: PLC0415
 
         data = self._engine()
@@ -200,7 +198,7 @@ class _Up:
         if foundation.address is None:
             self._out.text("everything is up")
             return _ALL_WELL
-        return self._show(aws, foundation.address)
+        return show(self._project, aws, foundation.address, data, self._arguments, self._out, since=self._began)
 
     def _step(self, line: str) -> None:
         if line.startswith("made "):
@@ -317,64 +315,6 @@ class _Up:
                 return False
         return True
 
-    # -- what is shown ---------------------------------------------------------------------------------------------------
-
-    def _show(self, aws: Aws, address: str) -> int:
-        out = self._out
-        balanced = next(spec for spec in self._project.services.values() if (spec.service or {}).get("loadBalancers"))
-        cluster = self._project.environment.cluster
-        with calling(f"looking for the tasks of {balanced.service_name}"):
-            arns = aws.ecs.list_tasks(cluster=cluster, serviceName=balanced.service_name)["taskArns"]
-            tasks = aws.ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
-        zones = Counter(task["availabilityZone"] for task in tasks)
-        spread = ", ".join(f"{count} in {zone}" for zone, count in sorted(zones.items()))
-        version = _get(f"{address}/version")
-        seconds = monotonic() - self._began
-        out.text()
-        out.text(
-            out.paint(f"{len(tasks)} healthy tasks of {balanced.service_name}: {spread}   ({seconds:.0f} s)", "green")
-        )
-        out.text(f"  {address}")
-        out.text(f"  {address}/version → {version}")
-        out.text()
-        out.text("try, in another terminal:")
-        key = balanced.key
-        environment = self._arguments.env
-        broken = f"deploy {key} --tag v3 --set {key}:TASKMANAGER_FAULTS=crash_at_start"
-        hints = [(f"deploy {key} --tag v2", "a good deployment"), (broken, "a broken one"), ("down", "stop everything")]
-        lines = [(command(words, environment), what) for words, what in hints]
-        width = max(len(line) for line, _ in lines)
-        for line, what in lines:
-            out.text(f"  {line:<{width}}    {what}")
-        out.event(
-            "up", address=address, version=version, tasks=len(tasks), zones=dict(zones), seconds=round(seconds, 1)
-        )
-        if self._arguments.detach:
-            return _ALL_WELL
-        out.text()
-        return self._count(address)
-
-    def _count(self, address: str) -> int:
-        """Requests, counted: until Ctrl-C on a terminal, for a few seconds elsewhere."""
-        from fairway.cli.load import run as load  # noqa: PLC0415 - only what a verb needs is imported
-
-        endless = self._out.is_terminal
-        wanted = argparse.Namespace(
-            url=f"{address}/version",
-            rate=self._arguments.rate,
-            seconds=None if endless else _SAMPLE_SECONDS,
-            connections=20,
-            new_connections=False,
-            path=None,
-            timeout=10.0,
-        )
-        code = load(wanted, self._out)
-        if endless:
-            self._out.text(
-                f"the counter has ended; everything else stays up ({command('down', self._arguments.env)} stops it)"
-            )
-        return code
-
 
 def _written(data: Path) -> list[str]:
     """Every place where `up` writes, and what."""
@@ -407,19 +347,3 @@ def _group(definitions: list[Mapping[str, Any]]) -> int:
             if "DATABASE_URL" in names and group.isdecimal():
                 return int(group)
     return 65534
-
-
-def _get(url: str) -> str:
-    """The body of an answer; what went wrong, when there is none."""
-    host, _, path = url.removeprefix("http://").partition("/")
-    connection = http.client.HTTPConnection(host, timeout=10)
-    try:
-        connection.request("GET", f"/{path}")
-        response = connection.getresponse()
-        body = response.read().decode(errors="replace").strip()
-    except (OSError, http.client.HTTPException) as error:
-        raise FairwayError(f"{url} does not answer: {error}", hint=command("status")) from error
-    finally:
-        with contextlib.suppress(OSError):
-            connection.close()
-    return body
