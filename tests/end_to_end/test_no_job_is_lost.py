@@ -18,6 +18,9 @@ from fairway.clock import monotonic
 from fairway.ids import RandomIds
 
 pytestmark = pytest.mark.timeout(300)
+PASSWORD = "correct horse"
+FRESH_SECONDS = 600.0
+"""Shorter than an access token lives."""
 BESIDE_A_KILL = 5.0
 """Seconds in which requests to a killed task may fail, until the balancer has noticed."""
 
@@ -27,6 +30,7 @@ class Team:
 
     def __init__(self, stack):
         self.stack = stack
+        self._read_since = monotonic()
         mark = RandomIds().hexadecimal(8)
         self.giver, self.taker = (self._register(f"{name}-{mark}@example.org") for name in ("giver", "taker"))
         token = self.giver["access_token"]
@@ -37,19 +41,28 @@ class Team:
         assert status == 201, answer
 
     def _register(self, email):
-        credentials = {"email": email, "password": "correct horse"}
-        status, user = call(self.stack, "POST", "/users", {**credentials, "name": "Somebody"})
+        status, user = call(self.stack, "POST", "/users", {"email": email, "name": "Somebody", "password": PASSWORD})
         assert status == 201, user
-        return {**call(self.stack, "POST", "/login", credentials)[1], "email": email, "id": user["id"]}
+        return {**self._sign_in(email), "email": email, "id": user["id"]}
+
+    def _sign_in(self, email):
+        return call(self.stack, "POST", "/login", {"email": email, "password": PASSWORD})[1]
+
+    def _ask(self, path):
+        """As the taker, who waits for longer than an access token lives."""
+        if monotonic() - self._read_since > FRESH_SECONDS:
+            self._read_since = monotonic()
+            self.taker |= self._sign_in(self.taker["email"])
+        status, answer = call(self.stack, "GET", path, token=self.taker["access_token"])
+        assert status == 200, answer
+        return answer
 
     def enqueuing(self, number, rate):
         return Enqueuing(self.stack, number, rate, self.project, self.taker["id"], self.giver["access_token"])
 
     def heard(self):
         """How many notifications the taker has."""
-        status, answer = call(self.stack, "GET", "/notifications/unread-count", token=self.taker["access_token"])
-        assert status == 200, answer
-        return answer["unread"]
+        return self._ask("/notifications/unread-count")["unread"]
 
     def effects(self):
         """Title -> how often the taker was told of it."""
@@ -57,8 +70,7 @@ class Team:
         cursor: str | None = ""
         while cursor is not None:
             path = "/notifications?limit=200" + (f"&cursor={cursor}" if cursor else "")
-            status, page = call(self.stack, "GET", path, token=self.taker["access_token"])
-            assert status == 200, page
+            page = self._ask(path)
             found.update(item["text"] for item in page["results"])
             cursor = page["next_cursor"]
         return found
@@ -128,8 +140,8 @@ def test_a_deployment_and_a_kill_cost_no_job_and_no_session(stack):
         said, _ = deploying.communicate(timeout=200)
         assert deploying.returncode == 0, said
         jobs.wait_for(1.0)
+    assert_signed_in(stack, team.giver)
     assert_each_effect_once(stack, team, jobs, number, kills=[], seconds=120)
-    assert_signed_in(stack, team.taker)
 
 
 @pytest.mark.campaign
@@ -137,7 +149,7 @@ def test_a_deployment_and_a_kill_cost_no_job_and_no_session(stack):
 def test_ten_thousand_jobs_outlive_deployments_rollbacks_and_kills(stack):
     team, number = Team(stack), 10_000
     kills = []
-    with team.enqueuing(number, rate=60.0) as jobs:
+    with team.enqueuing(number, rate=100.0) as jobs:
         stack.run("deploy", "--tag", "campaign-1", "--skip", "monitor")
         kills.append(kill(stack, "taskmanager.worker"))
         broken = ("--set", "worker:TASKMANAGER_FAULTS=crash_at_start", "--set", "api:TASKMANAGER_FAULTS=crash_at_start")
@@ -158,5 +170,5 @@ def test_ten_thousand_jobs_outlive_deployments_rollbacks_and_kills(stack):
         stack.kill_engine()
         stack.run("engine", "start")
         jobs.wait_for(1.0)
-    assert_each_effect_once(stack, team, jobs, number, kills, seconds=1500)
-    assert_signed_in(stack, team.taker)
+    assert_signed_in(stack, team.giver)
+    assert_each_effect_once(stack, team, jobs, number, kills, seconds=1800)
