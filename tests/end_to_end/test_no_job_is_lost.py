@@ -13,6 +13,7 @@ from kombu.connection import Connection
 from tests.end_to_end.calls import call
 from tests.end_to_end.enqueuing import Enqueuing
 from tests.end_to_end.stack import until
+from tests.taskmanager.mariadb import WHY_NOT
 
 from fairway.clock import monotonic
 from fairway.ids import RandomIds
@@ -146,7 +147,11 @@ def test_a_deployment_and_a_kill_cost_no_job_and_no_session(stack):
 
 @pytest.mark.campaign
 @pytest.mark.timeout(2400)
-def test_ten_thousand_jobs_outlive_deployments_rollbacks_and_kills(stack):
+@pytest.mark.parametrize(
+    "name", ["stack", pytest.param("mysql_stack", marks=pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT)))]
+)
+def test_ten_thousand_jobs_outlive_deployments_rollbacks_and_kills(request, name):
+    stack = request.getfixturevalue(name)
     team, number = Team(stack), 10_000
     kills = []
     with team.enqueuing(number, rate=100.0) as jobs:

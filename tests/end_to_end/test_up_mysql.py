@@ -8,7 +8,7 @@ import signal
 
 import pytest
 from tests.end_to_end.calls import call
-from tests.end_to_end.stack import a_stack, until
+from tests.end_to_end.stack import until
 from tests.taskmanager.mariadb import WHY_NOT
 
 pytestmark = [
@@ -16,11 +16,6 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT)),
 ]
-
-
-@pytest.fixture(scope="module")
-def mysql_stack():
-    yield from a_stack("--database", "mysql")
 
 
 def note(stack):
