@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.ports import free_port
 
@@ -34,7 +34,7 @@ _SECONDS = 150.0
 class MariaDB:
     """The server, which a test may stop and start."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="taskmanager-mariadb-"))
         self.port = free_port()
         # the server refuses to run as root
@@ -49,10 +49,10 @@ class MariaDB:
         words = ["--no-defaults", f"--datadir={self.folder}/data", "--auth-root-authentication-method=normal"]
         self._call([INSTALL, *words, "--skip-test-db", "--skip-name-resolve", *_SMALL])
 
-    def _call(self, words):
+    def _call(self, words: list[str]) -> None:
         subprocess.run(words, check=True, capture_output=True, cwd=self.folder, timeout=_SECONDS, **self._as)
 
-    def start(self):
+    def start(self) -> Self:
         """Start it; on another port when somebody else has its own, as long as nobody knows that."""
         for _ in range(_TRIES):
             self._launch()
@@ -63,7 +63,7 @@ class MariaDB:
             self.port = self.port if self._is_known else free_port()
         raise AssertionError(f"MariaDB did not come up:\n{self._said()}")
 
-    def _launch(self):
+    def _launch(self) -> None:
         assert PROGRAM is not None
         (self.folder / "pid").unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
@@ -86,7 +86,7 @@ class MariaDB:
                 **self._as,
             )
 
-    def _comes_up(self):
+    def _comes_up(self) -> bool:
         """Whether it answers, before it ends by itself or its time is over."""
         assert self._process is not None
         deadline = time.monotonic() + _SECONDS
@@ -97,28 +97,28 @@ class MariaDB:
             time.sleep(0.05)
         return False
 
-    def _said(self):
+    def _said(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-4_000:]
 
-    def _answers(self):
+    def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
             connection.settimeout(1)
             return bool(connection.recv(1))
         return False
 
     @property
-    def is_running(self):
+    def is_running(self) -> bool:
         return self._process is not None
 
-    def stop(self, how=signal.SIGTERM):
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(60)
             self._process = None
 
-    def remove(self):
+    def remove(self) -> None:
         self.stop(signal.SIGKILL)
         shutil.rmtree(self.folder)
 
-    def url(self, name):
+    def url(self, name: str) -> str:
         return f"mysql://root@127.0.0.1:{self.port}/{name}"
