@@ -46,3 +46,9 @@ def stack():
 def fast_stack():
     """Twenty engine seconds each second, so that a minute of waiting or of metrics passes in three."""
     yield from a_stack("--speed", "20")
+
+
+@pytest.fixture(scope="module")
+def mysql_stack():
+    """One on a MariaDB of its own; whoever takes it is skipped where none is installed."""
+    yield from a_stack("--database", "mysql")

@@ -102,6 +102,16 @@ class Stack:
                     found.append(int(folder.name))
         return found
 
+    def programs(self, module):
+        """Process ids of this stack's tasks that run `python -m MODULE`: their command lines do not name it, their variables do."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (folder / "cmdline").read_bytes().split(b"\0")[1:3]
+                if words == [b"-m", module.encode()] and str(self.data).encode() in (folder / "environ").read_bytes():
+                    found.append(int(folder.name))
+        return found
+
 
 def edited(folder, changes):
     """A copy of the project whose local environment is another in some places: old -> new."""

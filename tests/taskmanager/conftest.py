@@ -67,7 +67,8 @@ def mariadb():
     """A server for the whole session."""
     server = MariaDB()
     try:
-        yield server.start()
+        server.start()
+        yield server
     finally:
         server.remove()
 

@@ -166,7 +166,8 @@ def test_jobs_are_known_to_workers_before_the_api_sends_them():
 def test_process_images_and_dockerfiles_run_the_same(name):
     image = tomllib.loads((ROOT / "docker" / f"{name}.image.toml").read_text())
     dockerfile = (ROOT / "docker" / f"{name}.Dockerfile").read_text()
-    assert (ROOT / "docker" / image["requirements"]).is_file()
+    assert re.findall(r"-r /build/(\S+)", dockerfile) == image["requirements"]
+    assert all((ROOT / "docker" / lock).is_file() for lock in image["requirements"])
     assert all((ROOT / "docker" / source).is_dir() for source in image["sources"])
     words = ", ".join(f'"{word}"' for word in image["command"])
     assert dockerfile.rstrip().endswith(f"\nCMD [{words}]")
@@ -187,7 +188,7 @@ def test_images_are_made_of_the_versions_that_the_tests_ran_with():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     wanted = {re.split(r"[\[><=]", line)[0] for line in extras["workload"]}
     assert wanted <= set(images)
-    # the worker of production alone speaks to AWS
+    # the worker alone speaks to AWS
     cloudwatch = pins("docker/cloudwatch.lock")
     assert cloudwatch.items() <= everything.items()
     assert "boto3" in cloudwatch

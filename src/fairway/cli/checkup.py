@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fairway.cli.engine_health import engine_health, valkey_trouble
+from fairway.cli.engine_health import engine_health, store_troubles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -190,9 +190,8 @@ def _engine_and_ports(port: int, answers: Mapping[str, Any] | None) -> Iterator[
         version, where = answers.get("version", "?"), answers.get("data", "?")
         text = f"an engine answers at http://127.0.0.1:{port} (version {version}, data in {where})"
         yield Finding("endpoint", State.FINE, text)
-        trouble = valkey_trouble(answers)
-        if trouble is not None:
-            yield Finding("valkey server", State.BROKEN, trouble, "fairway engine logs")
+        for key, trouble in store_troubles(answers).items():
+            yield Finding(f"{key} server", State.BROKEN, trouble, "fairway engine logs")
     elif not _is_free(port):
         yield Finding(
             "endpoint",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fairway.cli.output import Output
 
 EXAMPLES = """\
-  fairway down                 stop the engine, its tasks, the load balancer and Valkey; keep the data
+  fairway down                 stop the engine, its tasks, the load balancer, Valkey and MariaDB; keep the data
   fairway down --purge         and delete the data: services, logs, images, the database
   fairway down --purge --yes   without asking
 """

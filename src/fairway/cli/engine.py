@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fairway.cli.engine_health import STORES
 from fairway.clock import sleep
 from fairway.errors import FairwayError, UsageError
 
@@ -249,8 +250,9 @@ def _status(arguments: argparse.Namespace, out: Output) -> int:
     if ahead:
         out.text(f"  {ahead}")
     out.text(f"  load balancer: {health['load_balancer']}")
-    if health.get("valkey"):
-        out.text(f"  Valkey: {health['valkey']}")
+    for key, title in STORES.items():
+        if health.get(key):
+            out.text(f"  {title}: {health[key]}")
     out.text(f"  data: {health['data']}")
     return 0
 

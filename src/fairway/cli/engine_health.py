@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,15 @@ def engine_health(port: int | None, *, seconds: float = 2.0) -> Mapping[str, Any
     return health
 
 
-def valkey_trouble(health: Mapping[str, Any] | None) -> str | None:
-    """Why the queue's server does not run; None: it does, or there is none to run. Pure."""
-    state = (health or {}).get("valkey")
-    return None if state in {None, "running"} else f"the engine's Valkey does not run: {state}"
+STORES: Final = {"valkey": "Valkey", "mariadb": "MariaDB"}
+"""Servers beside the engine: their place in its health, and their names."""
+
+
+def store_troubles(health: Mapping[str, Any] | None) -> dict[str, str]:
+    """Why servers beside the engine do not run, by their place in its health; those that run, or are not there, are left out. Pure."""
+    said = {key: (health or {}).get(key) for key in STORES}
+    return {
+        key: f"the engine's {STORES[key]} does not run: {state}"
+        for key, state in said.items()
+        if state not in {None, "running"}
+    }

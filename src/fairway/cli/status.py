@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from fairway.cli.command import command
-from fairway.cli.engine_health import engine_health, valkey_trouble
+from fairway.cli.engine_health import engine_health, store_troubles
 from fairway.errors import FairwayError
 from fairway.observed import BAD, ROLLBACK_SUCCESSFUL, SUCCESSFUL
 
@@ -57,14 +57,10 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         found = _addresses(place, picture)
         out.document(_document(picture, diagnosis, found))
         _show(out, named, picture, diagnosis, found, arguments.env)
-    trouble = (
-        valkey_trouble(engine_health(urlsplit(str(place.aws.environment.endpoint_url)).port))
-        if place.aws.is_local
-        else None
-    )
-    if trouble is not None:
+    port = urlsplit(str(place.aws.environment.endpoint_url)).port if place.aws.is_local else None
+    for trouble in store_troubles(engine_health(port)).values() if place.aws.is_local else ():
         out.document({"trouble": trouble})
-        out.text(out.paint(f"{trouble}: jobs wait (fairway engine logs says more)", "red"))
+        out.text(out.paint(f"{trouble}: work waits (fairway engine logs says more)", "red"))
     for named in missing:
         out.document({"service": named.name, "cluster": place.observer.cluster, "status": "MISSING"})
         out.text(f"{named.name}: is not in cluster {place.observer.cluster} yet")

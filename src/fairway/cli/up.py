@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import http.client
 import os
 import shlex
 from collections import Counter
@@ -17,24 +15,26 @@ from fairway.cli.command import command
 from fairway.cli.engine import chosen_port, new_data
 from fairway.cli.interrupted import NOTHING, say_interrupted, terminable
 from fairway.clock import monotonic, sleep
-from fairway.errors import DeploymentFailed, FairwayError, UsageError
+from fairway.errors import DeploymentFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from fairway.aws.session import Aws
     from fairway.cli.output import Output
+    from fairway.engine.stores import Database
     from fairway.project.model import Project
 
 EXAMPLES = """\
   fairway up                     start everything; the request counter runs until Ctrl-C, all else stays up
   fairway up --detach            start everything and return
   fairway up --port 4567 --data /tmp/second    a second one beside it
+  fairway up --database mysql    on the MariaDB that is installed, instead of SQLite
 """
 SETTLE_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.25
-_SAMPLE_SECONDS: Final = 5.0
 _ALL_WELL: Final = 0
+_DATABASE_URL: Final = "DATABASE_URL"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="data directory (default: $FAIRWAY_DATA, else your data folder)"
+    )
+    parser.add_argument(
+        "--database",
+        choices=("sqlite", "mysql"),
+        help="what DATABASE_URL leads to: SQLite, or a server of its own by the installed mariadbd (default: what the data "
+        "directory has; sqlite in a new one)",
     )
     parser.add_argument(
         "--speed", type=float, default=1.0, metavar="N", help="engine seconds per real second (default: 1)"
@@ -68,27 +74,67 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     return _Up(project, arguments, out).run()
 
 
-def start_stores(project: Project, data: Path, tell: Callable[[str], None]) -> dict[str, str]:
+def start_stores(
+    project: Project, data: Path, tell: Callable[[str], None], *, database: Database = "sqlite"
+) -> dict[str, str]:
     """Start the stores that the definitions ask for; the values of the secrets that they name, by name."""
     from fairway.deployment.foundation import secret_variables  # noqa: PLC0415 - only what a verb needs is imported
     from fairway.engine.directory import DataDirectory  # noqa: PLC0415
-    from fairway.engine.stores import Stores  # noqa: PLC0415
+    from fairway.engine.stores import MariaDB, Stores, Valkey  # noqa: PLC0415
+    from fairway.engine.stores.mariadb import database_name  # noqa: PLC0415
     from fairway.ids import RandomIds  # noqa: PLC0415
 
     ids, stores = RandomIds(), Stores(DataDirectory(data))
-    definitions = [spec.definition for spec in project.services.values()]
-    definitions += [spec.definition for spec in project.tasks.values()]
+    definitions = _definitions(project)
     variables = secret_variables(definitions)
     values: dict[str, str] = {}
     if set(variables.values()) & {"REDIS_URL", "CELERY_BROKER_URL"}:
-        valkey = stores.valkey(ids)
+        valkey = stores.valkey.start(ids)
         tell(f"Valkey on 127.0.0.1:{valkey.port}")
-        values |= {"REDIS_URL": f"{valkey.url}/0", "CELERY_BROKER_URL": f"{valkey.url}/1"}
-    if "DATABASE_URL" in variables.values():
-        folder = stores.database_folder(_group(definitions))
-        values["DATABASE_URL"] = f"sqlite:///{folder / f'{project.name}.db'}"
+        url = Valkey.url(valkey)
+        values |= {"REDIS_URL": f"{url}/0", "CELERY_BROKER_URL": f"{url}/1"}
+    if _DATABASE_URL in variables.values():
+        stores.remember(database)
+        if database == "mysql":
+            name = database_name(project.name)
+            server = stores.mariadb.start_with(name, ids)
+            tell(f"MariaDB on 127.0.0.1:{server.port}")
+            values[_DATABASE_URL] = MariaDB.url(server, name)
+        else:
+            folder = stores.database_folder(_group(definitions))
+            values[_DATABASE_URL] = f"sqlite:///{folder / f'{project.name}.db'}"
     values["JWT_SECRET_KEY"] = ids.hexadecimal(64)
     return {name: values[variable] for name, variable in variables.items() if variable in values}
+
+
+def choose_database(project: Project, data: Path, asked: Database | None) -> tuple[Database, str]:
+    """The database that `up` uses, and what it says of it; nothing is written.
+
+    Raises:
+        UsageError: the data directory has another one, its program is not installed, or nothing in the project needs one.
+    """
+    from fairway.deployment.foundation import secret_variables  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.engine.directory import DataDirectory  # noqa: PLC0415
+    from fairway.engine.stores import Stores, choose  # noqa: PLC0415
+    from fairway.engine.stores.mariadb import find_program  # noqa: PLC0415
+
+    if _DATABASE_URL not in secret_variables(_definitions(project)).values():
+        if asked is None:
+            return "sqlite", "none"
+        raise UsageError(
+            f"--database {asked}: no definition of this project takes {_DATABASE_URL} from a secret",
+            hint="leave the option out",
+        )
+    stores = Stores(DataDirectory(data))
+    chosen = choose(asked, stores.database())
+    if chosen == "sqlite":
+        return chosen, "SQLite"
+    program, port = find_program(), stores.mariadb.likely_port()
+    return chosen, f"{program.title} ({program.server}), a server of its own on 127.0.0.1:{port}"
+
+
+def _definitions(project: Project) -> list[Mapping[str, Any]]:
+    return [spec.definition for specs in (project.services, project.tasks) for spec in specs.values()]
 
 
 class _Up:
@@ -100,6 +146,7 @@ class _Up:
         self._data: Path | None = None
         """Known once something is about to be written."""
         self._made: list[str] = []
+        self._database: Database = "sqlite"
 
     def run(self) -> int:
         """Bring everything up; interrupted, say what stays and how to go on. The exit code."""
@@ -137,6 +184,7 @@ class _Up:
 
     def _go(self) -> int:
         from fairway.aws.session import connect  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.cli.brought_up import show  # noqa: PLC0415
         from fairway.deployment.foundation import lay_foundation  # noqa: PLC0415
 
         data = self._engine()
@@ -150,7 +198,7 @@ class _Up:
         if foundation.address is None:
             self._out.text("everything is up")
             return _ALL_WELL
-        return self._show(aws, foundation.address)
+        return show(self._project, aws, foundation.address, data, self._arguments, self._out, since=self._began)
 
     def _step(self, line: str) -> None:
         if line.startswith("made "):
@@ -171,7 +219,8 @@ class _Up:
                 hint=f"end it (fairway engine stop), or bring up another beside it: --port {port + 1} --data DIR",
             )
         data = Path(health["data"]) if health is not None else new_data(self._arguments.data)
-        self._announce(data, port, running=health is not None)
+        self._database, database = choose_database(self._project, data, self._arguments.database)
+        self._announce(data, port, database, running=health is not None)
         self._data = data
         if health is None:
             start(Launch(data, port, speed=self._arguments.speed), tell=self._step)
@@ -179,7 +228,7 @@ class _Up:
             self._step(f"the engine runs already on 127.0.0.1:{port}")
         return data
 
-    def _announce(self, data: Path, port: int, *, running: bool) -> None:
+    def _announce(self, data: Path, port: int, database: str, *, running: bool) -> None:
         out = self._out
         out.text(f"{self._project.name} on this machine. No AWS credentials are used, and AWS is not spoken to.")
         for number, place in enumerate(_written(data)):
@@ -187,14 +236,17 @@ class _Up:
         out.text(
             f"  ports      {port} (the engine), 8080 or the next free (load balancer), 20000-29999 (tasks), 6390 or next (Valkey)"
         )
+        out.text(f"  database   {database}")
         if not (data / "images").exists():
-            out.text("  downloads  what the images need, from your Python package index, once (about 40 MB)")
+            out.text("  downloads  what the images need, from your Python package index, once (about 60 MB)")
         if os.geteuid() != 0:
             out.text("  note       tasks run as you, since only root can give them users of their own")
-        out.event("starting", data=str(data), port=port, running=running, writes=_written(data))
+        out.event(
+            "starting", data=str(data), port=port, running=running, writes=_written(data), database=self._database
+        )
 
     def _stores(self, data: Path) -> dict[str, str]:
-        return start_stores(self._project, data, self._step)
+        return start_stores(self._project, data, self._step, database=self._database)
 
     # -- the services ------------------------------------------------------------------------------------------------
 
@@ -263,64 +315,6 @@ class _Up:
                 return False
         return True
 
-    # -- what is shown ---------------------------------------------------------------------------------------------------
-
-    def _show(self, aws: Aws, address: str) -> int:
-        out = self._out
-        balanced = next(spec for spec in self._project.services.values() if (spec.service or {}).get("loadBalancers"))
-        cluster = self._project.environment.cluster
-        with calling(f"looking for the tasks of {balanced.service_name}"):
-            arns = aws.ecs.list_tasks(cluster=cluster, serviceName=balanced.service_name)["taskArns"]
-            tasks = aws.ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
-        zones = Counter(task["availabilityZone"] for task in tasks)
-        spread = ", ".join(f"{count} in {zone}" for zone, count in sorted(zones.items()))
-        version = _get(f"{address}/version")
-        seconds = monotonic() - self._began
-        out.text()
-        out.text(
-            out.paint(f"{len(tasks)} healthy tasks of {balanced.service_name}: {spread}   ({seconds:.0f} s)", "green")
-        )
-        out.text(f"  {address}")
-        out.text(f"  {address}/version → {version}")
-        out.text()
-        out.text("try, in another terminal:")
-        key = balanced.key
-        environment = self._arguments.env
-        broken = f"deploy {key} --tag v3 --set {key}:TASKMANAGER_FAULTS=crash_at_start"
-        hints = [(f"deploy {key} --tag v2", "a good deployment"), (broken, "a broken one"), ("down", "stop everything")]
-        lines = [(command(words, environment), what) for words, what in hints]
-        width = max(len(line) for line, _ in lines)
-        for line, what in lines:
-            out.text(f"  {line:<{width}}    {what}")
-        out.event(
-            "up", address=address, version=version, tasks=len(tasks), zones=dict(zones), seconds=round(seconds, 1)
-        )
-        if self._arguments.detach:
-            return _ALL_WELL
-        out.text()
-        return self._count(address)
-
-    def _count(self, address: str) -> int:
-        """Requests, counted: until Ctrl-C on a terminal, for a few seconds elsewhere."""
-        from fairway.cli.load import run as load  # noqa: PLC0415 - only what a verb needs is imported
-
-        endless = self._out.is_terminal
-        wanted = argparse.Namespace(
-            url=f"{address}/version",
-            rate=self._arguments.rate,
-            seconds=None if endless else _SAMPLE_SECONDS,
-            connections=20,
-            new_connections=False,
-            path=None,
-            timeout=10.0,
-        )
-        code = load(wanted, self._out)
-        if endless:
-            self._out.text(
-                f"the counter has ended; everything else stays up ({command('down', self._arguments.env)} stops it)"
-            )
-        return code
-
 
 def _written(data: Path) -> list[str]:
     """Every place where `up` writes, and what."""
@@ -353,19 +347,3 @@ def _group(definitions: list[Mapping[str, Any]]) -> int:
             if "DATABASE_URL" in names and group.isdecimal():
                 return int(group)
     return 65534
-
-
-def _get(url: str) -> str:
-    """The body of an answer; what went wrong, when there is none."""
-    host, _, path = url.removeprefix("http://").partition("/")
-    connection = http.client.HTTPConnection(host, timeout=10)
-    try:
-        connection.request("GET", f"/{path}")
-        response = connection.getresponse()
-        body = response.read().decode(errors="replace").strip()
-    except (OSError, http.client.HTTPException) as error:
-        raise FairwayError(f"{url} does not answer: {error}", hint=command("status")) from error
-    finally:
-        with contextlib.suppress(OSError):
-            connection.close()
-    return body

@@ -150,7 +150,7 @@ class Engine:
         )
         self._housekeeping = Housekeeping(self.store, self, now=self.clock.now, call_at=self.kernel.call_at)
         self._samples = Samples.none()
-        self._stores = StoreKeeping(Stores(directory), self.ids)
+        self._stores = [StoreKeeping(server, self.ids) for server in Stores(directory).servers]
         self.passive = Passive(self.store, ACCOUNT, directory.root)
         self.application = Application(
             self._dispatcher,
@@ -182,7 +182,7 @@ class Engine:
             asyncio.create_task(self.driver.drive(self.kernel), name="kernel"),
             asyncio.create_task(self.balancing.run(), name="balancing"),
             asyncio.create_task(keep(self.metrics), name="metrics"),
-            asyncio.create_task(self._stores.run(), name="stores"),
+            *(asyncio.create_task(keeping.run(), name=keeping.key) for keeping in self._stores),
             asyncio.create_task(take_samples(self._samples, self.runtime.usage, self.clock.now), name="samples"),
         ]
         for loop in self._loops:
@@ -280,7 +280,7 @@ class Engine:
             "runtime": self.settings.runtime,
             "speed": self.settings.speed,
             "load_balancer": self.balancing.refusal or "ready",
-            "valkey": self._stores.state(),
+            **{keeping.key: keeping.state() for keeping in self._stores},
             "ahead_seconds": round((self.clock.now() - wall_now()).total_seconds(), 1),
             "data": str(self.directory.root),
         }

@@ -147,9 +147,7 @@ def start(launch: Launch, *, tell: Callable[[str], None] = lambda _line: None) -
         )
     directory.prepare()
     tell(f"starting the engine on {HOST}:{launch.port}, data in {directory.root}")
-    stores = Stores(directory)
-    if stores.exist:
-        stores.valkey(RandomIds())
+    Stores(directory).start_known(RandomIds())
     descriptor = os.open(directory.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     begun_at = os.fstat(descriptor).st_size
     process = None

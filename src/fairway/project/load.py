@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.errors import UsageError
+from fairway.project.after_up import KEY as AFTER_UP
+from fairway.project.after_up import read_after_up
 from fairway.project.before import ENVIRONMENT_KEYS, PROJECT_KEYS, read_before
 from fairway.project.entries import Entries, check_names
 from fairway.project.head import fault_switches, read_on_failure, read_pin_secrets, read_retention, read_webhook
@@ -35,6 +37,7 @@ _PROJECT_KEYS: Final = {"name", "default_environment", "cluster", "balancer", "o
 }
 _ENVIRONMENT_KEYS: Final = {
     *ENVIRONMENT_KEYS,
+    AFTER_UP,
     "account",
     "region",
     "cluster",
@@ -129,6 +132,7 @@ def load_project(
         prices_path=path.parent / str(head["prices"]) if "prices" in head else None,
         before=read_before((document, path), (overlay, overlay_path), chosen, _environments(path)),
         log_retention_days=read_retention(head, path),
+        after_up=read_after_up(overlay, overlay_path, path.parent, is_local=made.is_local),
     )
 
 

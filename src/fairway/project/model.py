@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from fairway.project.after_up import AfterUp
     from fairway.project.checks import Monitoring, Verification
 
 LOCAL = "local"
@@ -156,3 +157,5 @@ class Project:
     """A table of prices of its own; None: the one that comes with Fairway."""
     before: Before = field(default_factory=Before)
     """What is asked for before it is deployed."""
+    after_up: AfterUp | None = None
+    """What `up` does once when all is up; of the local environment alone."""

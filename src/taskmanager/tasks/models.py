@@ -12,11 +12,7 @@ from taskmanager.tasks.due import DueSort
 
 
 class Task(Base):
-    """A task of a project. The project's owner is written here too: the list of somebody's tasks is the hot read.
-
-    `assignee_id` and `parent_id` are no foreign keys: MySQL adds one to a table with rows only by copying it. The services
-    see to them.
-    """
+    """A task of a project. The project's owner is written here too: the list of somebody's tasks is the hot read."""
 
     __tablename__ = "tasks"
     __table_args__ = (
@@ -43,8 +39,8 @@ class Task(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     number: Mapped[int | None] = mapped_column(Integer)
     """The 142 of OPS-142. None in a row of a release before numbers, until somebody reads it."""
-    assignee_id: Mapped[int | None] = mapped_column(BigId)
-    parent_id: Mapped[int | None] = mapped_column(BigId)
+    assignee_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("users.id", ondelete="SET NULL"))
+    parent_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("tasks.id", ondelete="SET NULL"))
     due_on: Mapped[date | None] = mapped_column(Date)
     version: Mapped[int] = mapped_column(Integer, server_default="1")
     due_sort: Mapped[datetime] = mapped_column(UtcDateTime, Computed(DueSort(), persisted=False), deferred=True)

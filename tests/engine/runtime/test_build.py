@@ -110,9 +110,13 @@ def test_the_same_content_is_the_same_image_and_each_change_is_another(folder, p
     digests.add(build().image.digest)
     (project / "docker" / "requirements.lock").write_text("# only this\n" + write_wheel(folder / "wheels"))
     digests.add(build().image.digest)
-    assert len(digests) == 5
+    (project / "docker" / "more.lock").write_text("# several are one\n")
+    definition = project / "docker" / "api.image.toml"
+    definition.write_text(definition.read_text().replace('"requirements.lock"', '["requirements.lock", "more.lock"]'))
+    digests.add(build().image.digest)
+    assert len(digests) == 6
     environments = [path for path in (folder / "images" / "environments").iterdir() if path.is_dir()]
-    assert len(environments) == 2, "one for each lock file"
+    assert len(environments) == 3, "one for each set of lock files"
 
 
 @pytest.mark.slow
@@ -194,6 +198,12 @@ def test_every_user_can_read_an_image(project, build):
         ('"SIGINT"', '"SIGINTT"', ":7: stop_signal: there is no SIGINTT", 'did you mean "SIGINT"'),
         ("../src/product", "../src/produkt", ":2: sources: ../src/produkt does not exist", "relative"),
         ("requirements.lock", "requirement.lock", ":1: requirements: requirement.lock does not exist", "relative"),
+        (
+            '"requirements.lock"',
+            '["requirements.lock", "no.lock"]',
+            ":1: requirements: no.lock does not exist",
+            "relative",
+        ),
         ('"1000:1000"', "1000", ":5: user must be a string", None),
         ('["product.main"]', '"product.main"', ":4: command must be a list of strings", None),
         ("{ APP_VERSION", "{ OTHER = 1, APP_VERSION", ":6: environment must be a table of strings", None),

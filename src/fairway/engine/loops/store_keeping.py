@@ -1,4 +1,4 @@
-"""Notices when the laptop's Valkey is gone, and starts it again with its data: without it no task can queue or cache."""
+"""Notices when a server beside the engine is gone, and starts it again with its data: without it no task can work."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from fairway.engine.stores import StoreFailed
+from fairway.errors import FairwayError
 
 if TYPE_CHECKING:
-    from fairway.engine.stores import Stores
+    from fairway.engine.stores import Server
     from fairway.ids import IdSource
 
 log = logging.getLogger(__name__)
@@ -20,18 +20,22 @@ AGAIN_SECONDS: Final = 10.0
 
 
 class StoreKeeping:
-    """Looks after the stores of one data directory, in real time: Valkey is real, whatever the engine's speed."""
+    """Looks after a server of one data directory, in real time: it is real, whatever the engine's speed."""
 
-    def __init__(self, stores: Stores, ids: IdSource) -> None:
-        self._stores = stores
+    def __init__(self, server: Server, ids: IdSource) -> None:
+        self._server = server
         self._ids = ids
         self._trouble: str | None = None
 
+    @property
+    def key(self) -> str:
+        return self._server.key
+
     def state(self) -> str | None:
-        """`running`, or what is wrong; None: this engine has no store."""
-        if not self._stores.exist:
+        """`running`, or what is wrong; None: this engine has no such server."""
+        if not self._server.exists:
             return None
-        if self._trouble is None and self._stores.is_down():
+        if self._trouble is None and self._server.is_down():
             return "it has ended, and is started anew"
         return self._trouble or "running"
 
@@ -42,16 +46,17 @@ class StoreKeeping:
 
     async def look(self) -> str | None:
         """Look once, and start what is gone; what is wrong then."""
-        if not self._stores.is_down():
+        if not self._server.is_down():
             self._trouble = None
             return None
-        log.warning("Valkey has ended by itself; it is started anew, with its data")
+        title = self._server.title
+        log.warning("%s has ended by itself; it is started anew, with its data", title)
         try:
-            started = await asyncio.to_thread(self._stores.valkey, self._ids, same_port=True)
-        except (StoreFailed, OSError) as error:
+            started = await asyncio.to_thread(self._server.start, self._ids, same_port=True)
+        except (FairwayError, OSError) as error:
             self._trouble = str(error)
-            log.error("Valkey: %s", error)  # noqa: TRY400 - it says all; it is tried again
+            log.error("%s: %s", title, error)  # noqa: TRY400 - it says all; it is tried again
         else:
             self._trouble = None
-            log.info("Valkey runs again on 127.0.0.1:%d (process %d)", started.port, started.pid)
+            log.info("%s runs again on 127.0.0.1:%d (process %d)", title, started.port, started.pid)
         return self._trouble

@@ -108,7 +108,7 @@ def _plan(store: ImageStore, definition: ImageDefinition, *, by_git: bool) -> _P
         raise UsageError(f"{definition.path.name}: user: {text}", hint='write numbers: user = "1000:1000"') from None
     interpreter = find_interpreter(identity, store.root / "interpreters")
     minor = ".".join(interpreter.version.split(".")[:2])
-    lock = b"" if definition.requirements is None else definition.requirements.read_bytes()
+    lock = b"\n".join(path.read_bytes() for path in definition.requirements)
     files = collect(definition.sources, by_git=by_git)
     config = ImageConfig(
         entry_point=definition.entry_point,
@@ -164,8 +164,7 @@ def _make_environment(store: ImageStore, plan: _Plan, progress: Callable[[str], 
 
 
 def _requirements_name(plan: _Plan) -> str:
-    path = plan.definition.requirements
-    return "nothing" if path is None else path.name
+    return ", ".join(path.name for path in plan.definition.requirements) or "nothing"
 
 
 @contextlib.contextmanager

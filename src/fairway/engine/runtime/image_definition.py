@@ -1,6 +1,6 @@
 """Reads an image definition: what an image is made of.
 
-requirements = "requirements.lock"            # relative to the definition; every requirement with its hashes
+requirements = "requirements.lock"            # relative to the definition, or a list; every requirement with its hashes
 sources = ["../src/taskmanager"]              # each is copied to app/<its last name>
 entry_point = ["python", "-m", "a.module"]    # optional
 command = ["python", "-m", "a.module"]
@@ -33,7 +33,8 @@ class ImageDefinition:
     """An image definition, with the tag put in."""
 
     path: Path
-    requirements: Path | None
+    requirements: tuple[Path, ...]
+    """Lock files, which together are one."""
     sources: tuple[Path, ...]
     command: tuple[str, ...]
     entry_point: tuple[str, ...]
@@ -90,14 +91,17 @@ class _Reader:
         line = place(self._path, key).rpartition(":")[2]
         return UsageError(f"{self._shown}:{line}: {message}", hint=hint)
 
-    def _requirements(self) -> Path | None:
-        name = self._text("requirements")
-        if name is None:
-            return None
-        path = self._path.parent / name
-        if not path.is_file():
-            raise self._wrong("requirements", f"requirements: {name} does not exist", "write it relative to this file")
-        return path
+    def _requirements(self) -> tuple[Path, ...]:
+        if isinstance(self._document.get("requirements"), list):
+            names = self._words("requirements")
+        else:
+            name = self._text("requirements")
+            names = () if name is None else (name,)
+        for name in names:
+            if not (self._path.parent / name).is_file():
+                why = f"requirements: {name} does not exist"
+                raise self._wrong("requirements", why, "write it relative to this file")
+        return tuple(self._path.parent / name for name in names)
 
     def _sources(self) -> tuple[Path, ...]:
         names = self._words("sources")
