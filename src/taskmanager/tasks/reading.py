@@ -12,6 +12,8 @@ from taskmanager.tasks.listing import read_rows
 from taskmanager.tasks.models import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 
@@ -32,3 +34,11 @@ async def task_numbered(database: AsyncConnection | AsyncSession, project_id: in
     query = select(Task.id).where(Task.project_id == project_id, Task.number == number)
     found: int | None = (await database.execute(query)).scalar_one_or_none()
     return found
+
+
+async def numbers_of(database: AsyncConnection | AsyncSession, task_ids: Collection[int]) -> dict[int, int | None]:
+    """The numbers of those of these tasks that there are; the caller has looked up the right to them."""
+    if not task_ids:
+        return {}
+    rows = await database.execute(select(Task.id, Task.number).where(Task.id.in_(task_ids)))
+    return {row.id: row.number for row in rows}

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 _MOST_FIELDS: Final = 500
 _PLAIN: Final = {
     "missing": "Fill this in.",
-    "string_too_short": "Fill this in.",
-    "too_short": "Fill this in.",
     "literal_error": "Choose one of the list.",
     "enum": "Choose one of the list.",
     "int_parsing": "Write a whole number.",
@@ -110,8 +108,11 @@ def _words(item: Any) -> str:
     kind, context = item["type"], item.get("ctx", {})
     if kind in _PLAIN:
         return _PLAIN[kind]
-    if kind == "string_too_long":
-        return f"At most {context['max_length']} characters."
+    if kind in {"string_too_long", "too_long"}:
+        of = "" if context.get("field_type") == "List" else " characters"
+        return f"At most {context['max_length']}{of}."
+    if kind in {"string_too_short", "too_short"}:
+        return "Fill this in." if context["min_length"] == 1 else f"At least {context['min_length']} characters."
     if kind == "value_error":
         text = str(context.get("error", item["msg"]))
         return f"{text[:1].upper()}{text[1:]}."

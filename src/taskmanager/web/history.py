@@ -21,8 +21,6 @@ _FIELDS: Final = {
     "parent_id": "parent task",
     "label_ids": "labels",
 }
-_WITHOUT_VALUES: Final = frozenset({"description", "body"})
-"""Long texts: that they were changed is said, not how."""
 _LONGEST: Final = 80
 
 
@@ -35,14 +33,16 @@ def told(row: Mapping[str, Any], frame: Frame, zone: tzinfo) -> dict[str, Any]:
 def _what(row: Mapping[str, Any], frame: Frame, zone: tzinfo) -> str:
     subject, action, field = row["subject"], row["action"], row["field"]
     old, new = (_value(row[name], row, frame, zone) for name in ("old_value", "new_value"))
+    if subject == "comment":
+        return {"created": "added a comment", "deleted": "deleted a comment"}.get(action, "changed a comment")
     if field is None:
         of = new if row["new_value"] is not None else old
-        return f"{action} the {subject}" + (f" “{of}”" if of and subject != "comment" else "")
+        return f"{action} the {subject}" + (f" “{of}”" if of else "")
     name = _FIELDS.get(field, field)
     if field == "archived":
         return "archived the project" if row["new_value"] == "True" else "restored the project"
-    if field in _WITHOUT_VALUES:
-        return f"changed the {name}" if subject != "comment" else "changed a comment"
+    if field == "description":  # a long text: that it was changed is said, not how
+        return f"changed the {name}"
     return f"changed the {name} from {old or 'none'} to {new or 'none'}"
 
 

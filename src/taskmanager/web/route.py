@@ -63,7 +63,8 @@ class PageRoute(APIRoute):
             renewed = getattr(request.state, "renewed", None)
             browser = browser_of(request)
             # not where the handler has ended the session
-            if renewed is not None and browser.session_cookie not in response.headers.get("set-cookie", ""):
+            sent = response.headers.getlist("set-cookie")
+            if renewed is not None and not any(cookie.startswith(browser.session_cookie) for cookie in sent):
                 browser.set_cookie(response, browser.session_cookie, *renewed)
             return response
 
@@ -75,7 +76,7 @@ async def problem_page(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         error = not_found("page")  # of a page's path alone: its forms are read by itself
     answer = await problem_of(request, error)
-    if answer.status_code >= 500:  # noqa: PLR2004  # a family of HTTP
+    if answer.status_code == 500:  # noqa: PLR2004  # of the rest, the one who asked or the database is the cause
         log.error("the page failed", path=request.url.path, error=type(error).__name__, exc_info=error)
     problem = orjson.loads(answer.body)
     title = _TITLES.get(answer.status_code, "This did not work")

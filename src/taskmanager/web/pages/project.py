@@ -10,6 +10,7 @@ from taskmanager.paging import PublicId, decode_cursor, page_of
 from taskmanager.problems import Problem
 from taskmanager.projects import service
 from taskmanager.projects.schemas import ProjectChange
+from taskmanager.tasks.reading import numbers_of
 from taskmanager.web.browser import HOME
 from taskmanager.web.forms import Form, FormDep
 from taskmanager.web.history import told
@@ -82,6 +83,7 @@ async def activity(
     before = decode_cursor(cursor)
     async with services.database.read() as connection:
         rows = await activity_of_project(connection, viewer.user_id, project_id, before=before, limit=_LINES + 1)
+        numbers = await numbers_of(connection, {row["task_id"] for row in rows if row["task_id"] is not None})
     rows, next_cursor = page_of(rows, _LINES)
     lines = [told(row, frame, viewer.zone) for row in rows]
     return page(
@@ -89,6 +91,7 @@ async def activity(
         "activity.html",
         frame=frame,
         lines=lines,
+        numbers=numbers,
         more=f"/app/projects/{project_id}/activity?cursor={next_cursor}" if next_cursor else None,
     )
 

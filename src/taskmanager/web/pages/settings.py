@@ -88,8 +88,9 @@ async def make_token(request: Request, services: ServicesDep, viewer: ViewerDep,
     """Make a token. The answer shows it, and nothing ever does again: no redirect could."""
     scopes = _SCOPES.get(form.text("scopes", "read"), [])
     body = form.check(TokenCreate, name=form.text("token_name"), scopes=scopes, expires_in_days=form.text("days", "90"))
-    if "name" in form.errors:
-        form.errors["token_name"] = form.errors.pop("name")
+    for field, shown in (("name", "token_name"), ("expires_in_days", "days")):
+        if field in form.errors:
+            form.errors[shown] = form.errors.pop(field)
     if body is None:
         return await _show(request, services, viewer, {"token": form}, status=422)
     try:
