@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect, sync_playwright
 from tests.taskmanager.browser import ARGUMENTS, CHROMIUM, Site, sign_in, tab_to
 
@@ -123,6 +123,7 @@ def test_every_page_is_accessible_in_light_and_dark_on_a_screen_and_a_phone(site
     page.fill("#parent", "WEB-999")
     page.click("#save")
     expect(page.locator("#parent-error")).to_be_visible()
+    expect(page.locator("#parent")).to_be_focused()
     look(page, "errors", tmp_path)
     assert len(list(tmp_path.glob("*.png"))) == 4 * (len(PAGES) + 3)
 
@@ -269,6 +270,8 @@ def test_a_conflict_and_a_server_that_is_gone_cost_no_text(site, begin):
     site.call("PATCH", f"/tasks/{task}", {"title": "plant"}, token)
     page.click("#save")
     expect(page.locator("#task table")).to_contain_text("my long text")
+    expect(page.locator("#task .notice")).to_be_focused()
+    expect(page.locator("h1")).to_contain_text("plant")
     expect(page.locator("#description")).to_have_value("my long text")
     page.click("text=Save mine")
     expect(page.locator("#said")).to_have_text("The task is saved.")
@@ -282,7 +285,9 @@ def test_a_conflict_and_a_server_that_is_gone_cost_no_text(site, begin):
     page.click("#comments button >> text=Comment")
     expect(page.locator("#said")).to_contain_text("The server did not answer.")
     expect(page.locator("#comment")).to_have_value("not lost")
-    site.api = site.begin("taskmanager.main").wait_until_ready()
+    site.start_api()
+    page.click("#comments button >> text=Comment")
+    expect(page.locator("#said")).to_contain_text("load it again")
 
 
 def test_a_page_of_the_release_before_goes_on_working_and_nobody_is_signed_out(site, begin):
@@ -292,7 +297,8 @@ def test_a_page_of_the_release_before_goes_on_working_and_nobody_is_signed_out(s
     sign_in(page, site, "uma")
     page.goto(f"{site.address}/app/projects/{project}")
     expect(page.locator("#version")).to_have_text("v7")
-    site.deploy("v8")
+    site.stop_api()
+    site.start_api("v8")
     page.fill("#title", "dig")
     page.keyboard.press("Enter")
     expect(page.locator("#list-todo")).to_contain_text("dig")
@@ -300,4 +306,3 @@ def test_a_page_of_the_release_before_goes_on_working_and_nobody_is_signed_out(s
     page.reload()
     expect(page.locator("#version")).to_have_text("v8")
     expect(page.locator("#list-todo")).to_contain_text("dig")
-    site.deploy("v7")

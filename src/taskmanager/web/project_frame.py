@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from taskmanager.access import Action, may, refusal
-from taskmanager.labels.service import list_labels
-from taskmanager.members.service import list_members
+from taskmanager.labels.service import labels_of_project
+from taskmanager.members.service import members_of
 from taskmanager.projects import router as api
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ async def read_frame(services: Services, viewer: Viewer, project_id: int) -> Fra
         Problem: there is no such project, or the viewer is a stranger to it.
     """
     project = await api.read_project(project_id, services, viewer.user_id)
-    async with services.database.read() as connection:
-        members = await list_members(connection, viewer.user_id, project_id)
-        labels = await list_labels(connection, viewer.user_id, project_id)
+    async with services.database.read() as connection:  # whoever has read the project may read these
+        members = await members_of(connection, project_id)
+        labels = await labels_of_project(connection, project_id)
     return Frame(project, members, labels)

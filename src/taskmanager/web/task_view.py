@@ -94,9 +94,7 @@ async def show(
     )
     comments, more_comments = page_of(comments, _COMMENTS)
     lines, more_lines = page_of(lines, _LINES)
-    due_day, due_time = day_and_time(task["due_at"], viewer.zone)
-    if task["due_on"] is not None:
-        due_day = task["due_on"].isoformat()
+    due_day, due_time = due_fields(task, viewer.zone)
     return page(
         request,
         "task.html",
@@ -117,6 +115,13 @@ async def show(
         etag=etag_of(task["version"], task["updated_at"]),
         conflict=None if mine is None else differences(task, mine, frame, viewer.zone),
     )
+
+
+def due_fields(task: Mapping[str, Any], zone: tzinfo) -> tuple[str, str]:
+    """Day and time at which the task is due, as its form holds them."""
+    if task["due_on"] is not None:
+        return task["due_on"].isoformat(), ""
+    return day_and_time(task["due_at"], zone)
 
 
 def differences(

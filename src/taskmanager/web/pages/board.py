@@ -13,8 +13,10 @@ from taskmanager.paging import PublicId
 from taskmanager.problems import Problem
 from taskmanager.tasks import service
 from taskmanager.tasks.filters import Filters
-from taskmanager.tasks.router import rows_of
+from taskmanager.tasks.listing import list_page
+from taskmanager.tasks.router import settled
 from taskmanager.tasks.schemas import SortName, TaskChange, TaskCreate
+from taskmanager.tasks.sorting import SORTS, Sort
 from taskmanager.web.browser import safe_path
 from taskmanager.web.forms import Form, FormDep
 from taskmanager.web.project_frame import read_frame
@@ -25,8 +27,10 @@ from taskmanager.web.viewer import Viewer, ViewerDep
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-SORTS: Final = {
+_SORTS: Final = {
     "-id": "Newest first",
     "due": "Due soonest first",
     "-priority": "Highest priority first",
@@ -77,6 +81,10 @@ class Search:
     def whole(self) -> str:
         """The query of the board from which a column was gone on."""
         return self._query()
+
+    @property
+    def order(self) -> Sort:
+        return SORTS[self.sort]
 
     def filters(self, status: Any) -> Filters:
         return Filters(
@@ -133,10 +141,19 @@ async def _show(
 ) -> Response:
     frame = await read_frame(services, viewer, project_id)
     search = Search.of(request.query_params)
-    columns = []
-    for name in STATUSES if search.status is None else [search.status]:
-        rows, cursor = await rows_of(services, viewer.user_id, search.filters(name), project_id, _COLUMN, search.cursor)
-        columns.append({"status": name, "tasks": rows, "more": search.more(name, cursor) if cursor else None})
+    names = list(STATUSES) if search.status is None else [search.status]
+
+    async def read(connection: AsyncConnection) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for name in names:
+            wanted = await search.filters(name).wanted(connection, viewer.user_id, project_id)
+            rows += await list_page(
+                connection, viewer.user_id, wanted, limit=_COLUMN + 1, sort=search.order, cursor=search.cursor
+            )
+        return rows
+
+    rows = await settled(services, read)
+    columns = [_column(search, name, [row for row in rows if row["status"] == name]) for name in names]
     back = request.url.path.removesuffix("/tasks") + (f"?{request.url.query}" if request.url.query else "")
     return page(
         request,
@@ -146,6 +163,12 @@ async def _show(
         frame=frame,
         search=search,
         columns=columns,
-        sorts=SORTS,
+        sorts=_SORTS,
         back=back,
     )
+
+
+def _column(search: Search, status: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A column, of rows that were read with one more than it shows."""
+    more = search.more(status, search.order.cursor_of(rows[_COLUMN - 1])) if len(rows) > _COLUMN else None
+    return {"status": status, "tasks": rows[:_COLUMN], "more": more}

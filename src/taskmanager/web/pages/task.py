@@ -16,7 +16,7 @@ from taskmanager.tasks.schemas import TaskChange, TaskCreate
 from taskmanager.web.forms import Form, FormDep
 from taskmanager.web.rendering import redirect
 from taskmanager.web.route import PageRoute
-from taskmanager.web.task_view import read, show
+from taskmanager.web.task_view import due_fields, read, show
 from taskmanager.web.viewer import Viewer, ViewerDep
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False, prefix="/app/tasks/{task_id}")
@@ -86,7 +86,9 @@ async def _wanted(services: Services, viewer: Viewer, task: dict[str, Any], form
         values["assignee_id"] = form.text("assignee_id") or None
     if form.has("labels_shown"):  # a form of which no box is ticked has none of their name
         values["label_ids"] = form.many("label_ids")
-    if form.has("due_day"):
+    shown = due_fields(task, viewer.zone)
+    # a form holds no seconds: what is in it as it was shown is not to change
+    if form.has("due_day") and (form.text("due_day"), form.text("due_time")) != shown:
         values |= form.due("due_day", "due_time", viewer.zone)
     if form.has("parent"):
         values["parent_id"] = await _parent(services, task, form)

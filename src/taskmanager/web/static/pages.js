@@ -11,9 +11,12 @@
   const isPoll = (detail) => detail.requestConfig && detail.requestConfig.verb === "get";
   let hadFocus = false;
 
+  const ATTEND = "[data-attend], [aria-invalid=true]";
   const focusOn = (element) => {
-    if (element) element.focus({ preventScroll: element.matches("[tabindex='-1']") });
-    return Boolean(element);
+    if (!element) return false;
+    element.focus();
+    if (element.readOnly) element.select();
+    return true;
   };
 
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -26,19 +29,28 @@
     hadFocus = detail.target.contains(document.activeElement);
   });
 
+  // One answer settles several parts, each with an event of its own: the focus moves once, when all are there.
+  let settled = [];
   document.addEventListener("htmx:afterSettle", (event) => {
+    settled.push(event.target);
+    if (settled.length > 1) return;
     const asked = event.detail.requestConfig && event.detail.requestConfig.elt;
-    const swapped = event.detail.elt;
-    if (!hadFocus || !asked || document.activeElement !== document.body) return;
-    hadFocus = false;
-    const wanted = asked.dataset.focus && document.getElementById(asked.dataset.focus);
-    focusOn(swapped.querySelector("[aria-invalid=true]")) || focusOn(wanted) ||
-      focusOn(swapped.querySelector("[tabindex='-1'], a, button")) || focusOn(document.getElementById("main"));
+    setTimeout(() => {
+      const parts = settled.filter((part) => part.isConnected && document.getElementById("main").contains(part));
+      settled = [];
+      if (!hadFocus || !asked) return;
+      hadFocus = false;
+      const first = (selector) => parts.map((part) => part.querySelector(selector)).find(Boolean);
+      // what went wrong comes first; else htmx has found what had the focus, if it is still there
+      if (focusOn(first(ATTEND)) || document.activeElement !== document.body) return;
+      const wanted = asked.dataset.focus && document.getElementById(asked.dataset.focus);
+      focusOn(wanted) || focusOn(first("[tabindex='-1'], a, button")) || focusOn(document.getElementById("main"));
+    });
   });
 
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(name, (event) => { if (!isPoll(event.detail)) say(lost); });
   }
 
-  focusOn(document.querySelector("main [aria-invalid=true]"));
+  focusOn(document.querySelector(`main :is(${ATTEND})`));
 })();
