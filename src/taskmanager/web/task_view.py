@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from taskmanager.activity.service import activity_of_task
 from taskmanager.comments.service import list_comments
 from taskmanager.paging import decode_cursor, page_of
+from taskmanager.problems import Problem
 from taskmanager.reminders.service import list_reminders
 from taskmanager.tasks.filters import Filters
 from taskmanager.tasks.reading import read_task
@@ -88,7 +89,7 @@ async def show(
         comments = await list_comments(connection, user_id, task_id, before=before_comment, limit=_COMMENTS + 1)
         lines = await activity_of_task(connection, user_id, task_id, before=before_line, limit=_LINES + 1)
         reminders = await list_reminders(connection, user_id, task_id)
-        parent = None if task["parent_id"] is None else await read_task(connection, user_id, task["parent_id"])
+        parent = await _parent(connection, user_id, task["parent_id"])
     subtasks, _ = await rows_of(
         services, user_id, Filters(parent_id=task_id, sort="id"), task["project_id"], _SUBTASKS, None
     )
@@ -115,6 +116,15 @@ async def show(
         etag=etag_of(task["version"], task["updated_at"]),
         conflict=None if mine is None else differences(task, mine, frame, viewer.zone),
     )
+
+
+async def _parent(connection: AsyncConnection, user_id: int, parent_id: int | None) -> dict[str, Any] | None:
+    if parent_id is None:
+        return None
+    try:
+        return await read_task(connection, user_id, parent_id)
+    except Problem:  # a release that knows no subtasks deletes their parent alone
+        return None
 
 
 def due_fields(task: Mapping[str, Any], zone: tzinfo) -> tuple[str, str]:

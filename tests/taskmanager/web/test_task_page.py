@@ -167,6 +167,14 @@ async def test_subtasks(ann, task):
     assert (answer.status_code, problem_of(answer)) == (422, "Fill this in.")
 
 
+async def test_a_subtask_whose_parent_an_older_release_has_deleted(ann, task, database):
+    page = await ann.post(f"{task}/subtasks", title="fetch a spade", follow=True)
+    child = found(r'href="(/app/tasks/\d+)"', section(page.text, "subtasks"))
+    async with database.transaction() as session:
+        await session.execute(text("DELETE FROM tasks WHERE title = 'dig'"))
+    assert value_of(await ann.read(child), "parent") == ""
+
+
 async def test_comments(visitor, ann, project, task):
     assert "Nobody has said anything yet." in await ann.read(task)
     page = await ann.post(f"{task}/comments", body="first\r\nsecond", follow=True)

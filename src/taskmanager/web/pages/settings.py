@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Request, Response
 
@@ -17,6 +16,7 @@ from taskmanager.sessions.service import end_all_families
 from taskmanager.users import router as api
 from taskmanager.users import service
 from taskmanager.users.schemas import PasswordChange, UserChange
+from taskmanager.users.zones import known_zones
 from taskmanager.web import sessions
 from taskmanager.web.forms import Form, FormDep
 from taskmanager.web.pages.entrance import begin_session, leave
@@ -50,7 +50,7 @@ def _zones() -> list[str]:
         "Indian/",
         "Pacific/",
     )
-    return ["UTC", *sorted(name for name in available_timezones() if name.startswith(areas))]
+    return ["UTC", *sorted(name for name in known_zones() if name.startswith(areas))]
 
 
 @router.get("")
