@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from taskmanager.problems import Problem
 from taskmanager.web.browser import FORM_TOKEN, HEADER
 from taskmanager.web.times import NoSuchTime, day_at, moment_at
-from taskmanager.web.viewer import Viewer, ViewerDep, browser_of
+from taskmanager.web.viewer import ViewerDep, browser_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 _MOST_FIELDS: Final = 500
 _PLAIN: Final = {
-    "missing": "Fill this in.",
     "literal_error": "Choose one of the list.",
     "enum": "Choose one of the list.",
     "int_parsing": "Write a whole number.",
 }
 """Words for what pydantic calls so; its own are meant for programs."""
+_PATTERNS: Final = {
+    "email": "Write an address such as ann@example.org.",
+    "key": "2 to 10 capital letters or digits, beginning with a letter, such as OPS.",
+    "colour": "Choose a colour.",
+}
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -101,7 +105,6 @@ async def _form(request: Request, viewer: ViewerDep) -> Form:
 
 FormDep = Annotated[Form, Depends(_form)]
 """A form of the viewer's own session; 403 for any other."""
-__all__ = ["Form", "FormDep", "Viewer", "given_token", "read_form"]
 
 
 def _words(item: Any) -> str:
@@ -119,10 +122,3 @@ def _words(item: Any) -> str:
     if kind == "string_pattern_mismatch":
         return _PATTERNS.get(str(item["loc"][0]), "This does not have the form that is needed.")
     return f"{item['msg']}."
-
-
-_PATTERNS: Final = {
-    "email": "Write an address such as ann@example.org.",
-    "key": "2 to 10 capital letters or digits, beginning with a letter, such as OPS.",
-    "colour": "Choose a colour.",
-}
