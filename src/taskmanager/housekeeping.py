@@ -12,6 +12,7 @@ from taskmanager.exports.models import Export, ExportFile, ExportPart
 from taskmanager.exports.service import LIFETIME
 from taskmanager.notifications.models import Notification
 from taskmanager.outbox.models import OutboxRow
+from taskmanager.web.models import WebSession
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -34,6 +35,7 @@ async def clean_up(database: Database, *, most_batches: int = 20) -> int:
     for key, query, batch in (
         (OutboxRow.id, select(OutboxRow.id).where(OutboxRow.done_at < moment - DONE_JOBS), BATCH),
         (Notification.id, select(Notification.id).where(Notification.created_at < moment - NOTIFICATIONS), BATCH),
+        (WebSession.id, select(WebSession.id).where(WebSession.expires_at < moment), BATCH),
         # from the content, of which there is never more than a week's, to the requests, which stay
         (ExportFile.export_id, select(ExportFile.export_id).join(Export).where(is_expired), FEWEST),
         (ExportPart.export_id, select(ExportPart.export_id).join(Export).where(is_expired), FEWEST),

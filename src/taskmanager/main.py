@@ -45,7 +45,8 @@ from taskmanager.tasks.router import router as tasks
 from taskmanager.users.passwords import PasswordBox
 from taskmanager.users.router import router as users
 from taskmanager.users.tokens import Tokens
-from taskmanager.web.page import router as web
+from taskmanager.web.browser import Browser
+from taskmanager.web.router import router as web
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -125,6 +126,7 @@ def create_app(settings: Settings, lifetime: Lifetime | None = None, *, api: Fas
         trusted_proxies=settings.proxies,
     )
     api.state.version = settings.app_version
+    api.state.browser = Browser(key, is_secure=settings.secure_cookies)
     return Edge(
         api,
         service=SERVICE,

@@ -70,35 +70,40 @@ def problem_response(
 
 def install_problem_handlers(app: FastAPI) -> None:
     """Turn every exception into a problem."""
-    app.add_exception_handler(Problem, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(DBAPIError, _database)
-    app.add_exception_handler(PoolTimeoutError, _database)
+    for kind in (Problem, RequestValidationError, HTTPException, DBAPIError, PoolTimeoutError):
+        app.add_exception_handler(kind, problem_of)
     # answered here, since Starlette would answer in plain text; raised again all the same, and logged by the edge
-    app.add_exception_handler(Exception, _failed)
+    app.add_exception_handler(Exception, problem_of)
 
 
-async def _refused(_: Request, error: Exception) -> ProblemResponse:
-    assert isinstance(error, Problem)
+async def problem_of(_: Request, error: Exception) -> ProblemResponse:
+    """What an exception is for the one who asked."""
+    match error:
+        case Problem():
+            return _refused(error)
+        case RequestValidationError():
+            return _invalid(error)
+        case HTTPException():
+            return _http(error)
+        case DBAPIError() | PoolTimeoutError():
+            return _database(error)
+        case _:
+            return internal_error()
+
+
+def _refused(error: Problem) -> ProblemResponse:
     return problem_response(error.status, error.code, error.detail, headers=error.headers)
 
 
-async def _invalid(_: Request, error: Exception) -> ProblemResponse:
-    assert isinstance(error, RequestValidationError)
+def _invalid(error: RequestValidationError) -> ProblemResponse:
     # never the input: it may be a password
     errors = [{"field": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()]
     return problem_response(422, "invalid-request", "the request does not have the form that is needed", errors=errors)
 
 
-async def _http(_: Request, error: Exception) -> ProblemResponse:
-    assert isinstance(error, HTTPException)
+def _http(error: HTTPException) -> ProblemResponse:
     code = _CODES.get(error.status_code, f"http-{error.status_code}")
     return problem_response(error.status_code, code, str(error.detail), headers=error.headers)
-
-
-async def _failed(_: Request, __: Exception) -> ProblemResponse:
-    return internal_error()
 
 
 def internal_error() -> ProblemResponse:
@@ -112,7 +117,7 @@ def is_full(cause: BaseException) -> bool:
     return getattr(cause, "sqlite_errorname", None) == "SQLITE_FULL" or code in {1021, 1114, 3675}
 
 
-async def _database(_: Request, error: Exception) -> ProblemResponse:
+def _database(error: DBAPIError | PoolTimeoutError) -> ProblemResponse:
     cause = getattr(error, "orig", None) or error
     log.error("the database does not answer", error=type(cause).__name__, reason=str(cause)[:300])
     if is_full(cause):

@@ -19,6 +19,7 @@ from taskmanager.reminders.models import Reminder
 from taskmanager.sessions.models import RefreshFamily, RefreshToken
 from taskmanager.tasks.models import Task
 from taskmanager.users.models import User
+from taskmanager.web.models import WebSession
 
 TABLES: Final = (
     User,
@@ -41,5 +42,6 @@ TABLES: Final = (
     Lease,
     Notification,
     Reminder,
+    WebSession,
 )
 metadata: Final = Base.metadata

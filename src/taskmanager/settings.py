@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         return self.environment in {"staging", "production"}
 
     @property
+    def secure_cookies(self) -> bool:
+        """Browsers send them over HTTPS alone; a laptop has none."""
+        return self._is_public
+
+    @property
     def proxies(self) -> int:
         """Where the public reaches us, one balancer is in front."""
         return int(self._is_public) if self.trusted_proxies is None else self.trusted_proxies

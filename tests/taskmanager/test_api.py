@@ -202,19 +202,6 @@ async def test_a_huge_body_is_refused(client, sign_in, content):
     assert_problem(answer, 413, "body-too-large")
 
 
-async def test_the_page_shows_the_release_and_loads_nothing_from_elsewhere(client):
-    page = await client.get("/")
-    assert page.status_code == 200
-    assert '<strong id="version">v7</strong>' in page.text
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    for name, kind in {"app.js": "text/javascript", "app.css": "text/css"}.items():
-        file = await client.get(f"/static/{name}")
-        assert (file.status_code, file.headers["content-type"].split(";")[0]) == (200, kind)
-        assert f"/static/{name}" in page.text
-        assert "//" not in file.text.replace("// ", ""), "no address of another host"
-    assert (await client.get("/static/page.py")).status_code == 404
-
-
 async def test_no_content_has_no_type(client, sign_in):
     headers = await sign_in("ann")
     project = await project_of(client, headers)

@@ -26,6 +26,11 @@ _COLUMNS: Final = (Label.id, Label.project_id, Label.name, Label.colour)
 
 async def list_labels(connection: AsyncConnection, user_id: int, project_id: int) -> list[dict[str, Any]]:
     await access_to_project(connection, user_id, project_id, Action.READ)
+    return await labels_of_project(connection, project_id)
+
+
+async def labels_of_project(connection: AsyncConnection, project_id: int) -> list[dict[str, Any]]:
+    """The same to somebody whose right to read the project is known."""
     rows = await connection.execute(select(*_COLUMNS).where(Label.project_id == project_id).order_by(Label.id))
     return [dict(row) for row in rows.mappings()]
 

@@ -27,6 +27,11 @@ _PERSON: Final = (User.id.label("user_id"), User.name, User.email)
 async def list_members(connection: AsyncConnection, user_id: int, project_id: int) -> list[dict[str, Any]]:
     """All members, the one who made the project first."""
     await access_to_project(connection, user_id, project_id, Action.READ)
+    return await members_of(connection, project_id)
+
+
+async def members_of(connection: AsyncConnection, project_id: int) -> list[dict[str, Any]]:
+    """The same to somebody whose right to read the project is known."""
     maker = select(*_PERSON, Project.created_at).join(Project, Project.owner_id == User.id)
     rows = await connection.execute(maker.where(Project.id == project_id))
     found = [{**row, "role": Role.OWNER} for row in rows.mappings()]

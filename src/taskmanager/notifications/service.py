@@ -63,12 +63,14 @@ async def deliver(
 
 
 async def list_notifications(
-    connection: AsyncConnection, user_id: int, *, before: int, limit: int, unread: bool = False
+    connection: AsyncConnection, user_id: int, *, before: int, limit: int, unread: bool = False, read: bool = False
 ) -> list[dict[str, Any]]:
-    """The user's notifications with an id below `before`, newest first."""
+    """The user's notifications with an id below `before`, newest first; all, or only those of one kind."""
     query = select(*_COLUMNS).where(Notification.user_id == user_id, Notification.id < before)
     if unread:
         query = query.where(Notification.read_at.is_(None))
+    if read:
+        query = query.where(Notification.read_at.is_not(None))
     rows = await connection.execute(query.order_by(Notification.id.desc()).limit(limit))
     return [dict(row) for row in rows.mappings()]
 

@@ -38,7 +38,7 @@ async def list_projects(
     async def read(connection: AsyncConnection) -> list[dict[str, Any]]:
         return await service.list_projects(connection, user_id, before=before, limit=limit + 1, archived=archived)
 
-    results, next_cursor = page_of(await _settled(services, read), limit)
+    results, next_cursor = page_of(await settled(services, read), limit)
     return {"results": results, "next_cursor": next_cursor}
 
 
@@ -47,7 +47,7 @@ async def read_project(project_id: PublicId, services: ServicesDep, user_id: Use
     async def read(connection: AsyncConnection) -> list[dict[str, Any]]:
         return [await service.read_project(connection, user_id, project_id)]
 
-    [project] = await _settled(services, read)
+    [project] = await settled(services, read)
     return project
 
 
@@ -63,7 +63,7 @@ async def delete_project(project_id: PublicId, session: SessionDep, user_id: Use
     await service.delete_project(session, user_id, project_id)
 
 
-async def _settled(
+async def settled(
     services: ServicesDep, read: Callable[[AsyncConnection], Awaitable[list[dict[str, Any]]]]
 ) -> list[dict[str, Any]]:
     """The rows, all with keys: one that an old release wrote since the migrations gets its own now."""

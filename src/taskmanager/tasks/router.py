@@ -65,7 +65,7 @@ async def read_task(task_id: PublicId, services: ServicesDep, user_id: UserId) -
     async def read(connection: AsyncConnection) -> Rows:
         return [await read_one(connection, user_id, task_id)]
 
-    [row] = await _settled(services, read)
+    [row] = await settled(services, read)
     return _answer(row)
 
 
@@ -88,6 +88,18 @@ async def _list(
     services: ServicesDep, user_id: int, filters: Filters, project_id: int | None, limit: int, cursor: str | None
 ) -> Response:
     """The page as bytes: building a model of each row again costs as much as reading them."""
+    rows, next_cursor = await rows_of(services, user_id, filters, project_id, limit, cursor)
+    return _json({"results": [_shown(row) for row in rows], "next_cursor": next_cursor})
+
+
+async def rows_of(
+    services: ServicesDep, user_id: int, filters: Filters, project_id: int | None, limit: int, cursor: str | None
+) -> tuple[Rows, str | None]:
+    """A page, and the cursor of the next.
+
+    Raises:
+        Problem: the project is none of the user's, or the cursor none of this list.
+    """
 
     async def read(connection: AsyncConnection) -> Rows:
         if project_id is not None:
@@ -97,12 +109,11 @@ async def _list(
         wanted = await filters.wanted(connection, user_id, project_id)
         return await list_page(connection, user_id, wanted, limit=limit + 1, sort=filters.order, cursor=cursor)
 
-    rows = await _settled(services, read)
-    next_cursor = filters.order.cursor_of(rows[limit - 1]) if len(rows) > limit else None
-    return _json({"results": [_shown(row) for row in rows[:limit]], "next_cursor": next_cursor})
+    rows = await settled(services, read)
+    return rows[:limit], filters.order.cursor_of(rows[limit - 1]) if len(rows) > limit else None
 
 
-async def _settled(services: ServicesDep, read: Callable[[AsyncConnection], Awaitable[Rows]]) -> Rows:
+async def settled(services: ServicesDep, read: Callable[[AsyncConnection], Awaitable[Rows]]) -> Rows:
     """The rows, all with numbers: one that an old release wrote since the migrations gets its own now."""
     async with services.database.read() as connection:
         rows = await read(connection)

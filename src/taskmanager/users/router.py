@@ -13,6 +13,7 @@ from taskmanager.problems import Problem
 from taskmanager.sessions.service import begin_family, end_all_families
 from taskmanager.users import service
 from taskmanager.users.schemas import Login, PasswordChange, Token, UserChange, UserCreate, UserRead
+from taskmanager.web.sessions import end_all as end_all_browsers
 
 router = APIRouter(tags=["users"])
 
@@ -28,7 +29,7 @@ async def register(body: UserCreate, services: ServicesDep) -> Any:
 @router.post("/login", response_model=Token, dependencies=[AddressLimited])
 async def login(body: Login, services: ServicesDep) -> Any:
     password = body.password.get_secret_value()
-    async with _limited_failures(services, body.email), services.database.read() as connection:
+    async with limited_failures(services, body.email), services.database.read() as connection:
         user_id = await service.authenticate(connection, services.passwords, email=body.email, password=password)
     async with services.database.transaction() as session:
         refresh_token = await begin_family(session, user_id)
@@ -48,16 +49,17 @@ async def change_me(body: UserChange, session: SessionDep, user_id: UserId) -> A
 @router.post("/users/me/password", status_code=204, response_class=Response)
 async def change_password(body: PasswordChange, services: ServicesDep, user_id: SignedInId) -> None:
     old, new = body.old_password.get_secret_value(), body.new_password.get_secret_value()
-    async with _limited_failures(services, str(user_id)), services.database.read() as connection:
+    async with limited_failures(services, str(user_id)), services.database.read() as connection:
         known = await service.check_password(connection, services.passwords, user_id, old)
     hashed = await services.passwords.hash(new)
     async with services.database.transaction() as session:
         await service.change_password(session, user_id, known=known, hashed=hashed)
         await end_all_families(session, user_id)
+        await end_all_browsers(session, user_id)
 
 
 @contextlib.asynccontextmanager
-async def _limited_failures(services: Services, account: str) -> AsyncIterator[None]:
+async def limited_failures(services: Services, account: str) -> AsyncIterator[None]:
     """Count a wrong password; after too many, no more are looked at.
 
     Raises:

@@ -1,1 +1,1 @@
-"""The page that a browser sees."""
+"""The pages: rendered here, usable without JavaScript, and made smoother by htmx where there is some."""

@@ -1,0 +1,1 @@
+"""One small router for each page."""
