@@ -11,7 +11,7 @@ from taskmanager.db import BigId, UtcDateTime
 from taskmanager.migrations.steps import create_index_once
 
 revision: Final = "0028_web_sessions"
-down_revision: Final[str | None] = "0024_export_parts"
+down_revision: Final[str | None] = "0027_task_parent_key"
 branch_labels: Final = None
 depends_on: Final = None
 one_way: Final = False
