@@ -11,10 +11,12 @@ import importlib.util
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import BigInteger, DateTime, Integer, MetaData, NullPool, TypeDecorator, event, make_url
 from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Dialect
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.ext.asyncio import AsyncConnection
-    from sqlalchemy.pool import ConnectionPoolEntry
+    from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 POOL_SIZE: Final = 8
 """Connections of a process to each engine; times two, times tasks, times two in a deployment, it stays below MySQL's limit."""
 _BUSY_TIMEOUT_MS: Final = 5_000
+_TRUSTED_SECONDS: Final = 0.5
+"""For which a connection that was just used is taken to be there still: to ask costs a round trip for each request."""
 _RECYCLE_SECONDS: Final = 1_800  # below MySQL's wait_timeout and what a network forgets in silence
 _DRIVERS: Final = {"sqlite": ("sqlite+aiosqlite", "aiosqlite"), "mysql": ("mysql+asyncmy", "asyncmy")}
 
@@ -102,13 +106,16 @@ class Database:
         options: dict[str, Any] = {"poolclass": NullPool}
         if pooled:
             options = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_recycle": _RECYCLE_SECONDS}
-            # a connection that a failover cut is found before it is used; a file cannot be cut
-            options["pool_pre_ping"] = not self.is_sqlite
         file = sqlite_path(self.url) if self.is_sqlite else None
         if file is not None:
             make_shared_file(file)
         self._writer = create_async_engine(self.url, **options)
-        self._reader = create_async_engine(self.url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options)
+        # there is no transaction that a ROLLBACK would end, and each is a round trip
+        without = {"pool_reset_on_return": None, "skip_autocommit_rollback": True}
+        self._reader = create_async_engine(self.url, isolation_level="AUTOCOMMIT", **without, **options)
+        if pooled and not self.is_sqlite:
+            for engine in (self._writer, self._reader):
+                _find_cut_connections(engine)
         if self.is_sqlite:
             _speak_sqlite(self._writer, immediate=True)
             _speak_sqlite(self._reader, immediate=False)
@@ -164,6 +171,31 @@ def make_shared_file(path: Path) -> None:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o660)
         os.fchmod(descriptor, 0o660)  # the umask took the group's right away
         os.close(descriptor)
+
+
+def _find_cut_connections(engine: AsyncEngine) -> None:
+    """Before its use, ask a connection that has rested whether it is there: a failover cuts them unheard.
+
+    SQLAlchemy's own `pool_pre_ping` asks each time. A connection that is cut in the moment of its use fails a request either
+    way, and the pool then drops all.
+    """
+    dialect = engine.sync_engine.dialect
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def _on_checkin(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info["used_at"] = monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _on_checkout(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+        used_at = entry.info.get("used_at")
+        if used_at is None or monotonic() - used_at < _TRUSTED_SECONDS:
+            return
+        try:
+            is_there = dialect.do_ping(connection)
+        except Exception as error:  # noqa: BLE001  # of whatever kind: a new one takes its place
+            raise DisconnectionError("the connection is gone") from error
+        if not is_there:
+            raise DisconnectionError("the connection is gone")
 
 
 def _speak_sqlite(engine: AsyncEngine, *, immediate: bool) -> None:
