@@ -1,6 +1,6 @@
 """Load over kept connections, from a process of its own: requests are bytes that were made beforehand, answers are only counted.
 
-    python benchmarks/http_load.py < '{"port": 8000, "requests": ["GET / HTTP/1.1\\r\\n…"], "seconds": 3}'
+    python benchmarks/http_load.py <<< '{"port": 8000, "requests": ["GET / HTTP/1.1 …"], "seconds": 3}'
 
 Each request of the list has a connection of its own, and is sent again when its answer is there. Prints JSON: how many
 answers, their 50th, 95th and 99th percentile, and how much of a core this process took: if that is near 1, the load was measured.

@@ -11,8 +11,8 @@ pool has a connection for each thread that the load keeps busy.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from datetime import date, datetime
+from collections.abc import Iterator  # noqa: TC003  # FastAPI, Pydantic and SQLAlchemy read annotations
+from datetime import date, datetime  # noqa: TC003
 from typing import Annotated
 
 import jwt

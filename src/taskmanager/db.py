@@ -6,6 +6,7 @@ the ORM in one transaction for each request. SQLite runs in WAL, so that readers
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import os
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import BigInteger, DateTime, Integer, MetaData, NullPool, TypeDecorator, event, make_url
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -35,6 +37,7 @@ POOL_SIZE: Final = 8
 _BUSY_TIMEOUT_MS: Final = 5_000
 _TRUSTED_SECONDS: Final = 0.5
 """For which a connection that was just used is taken to be there still: to ask costs a round trip for each request."""
+_LONGEST_WAIT_SECONDS: Final = 30.0
 _RECYCLE_SECONDS: Final = 1_800  # below MySQL's wait_timeout and what a network forgets in silence
 _DRIVERS: Final = {"sqlite": ("sqlite+aiosqlite", "aiosqlite"), "mysql": ("mysql+asyncmy", "asyncmy")}
 
@@ -120,6 +123,8 @@ class Database:
             _speak_sqlite(self._writer, immediate=True)
             _speak_sqlite(self._reader, immediate=False)
         self._sessions = async_sessionmaker(self._writer, expire_on_commit=False)
+        # a pool gives a free connection to whoever asks first, also past those who wait: some would wait ten times as long
+        self._to_read, self._to_write = (asyncio.Semaphore(POOL_SIZE) if pooled else None for _ in range(2))
         self.on_enqueued: Callable[[], None] | None = None
         """Called after the commit of a transaction that put something into the outbox."""
 
@@ -130,7 +135,7 @@ class Database:
         `without_gaps`: for short work on rows of a queue, locks only those, not the gaps between them, into which others
         put new ones.
         """
-        async with self._sessions() as session:
+        async with _turn(self._to_write), self._sessions() as session:
             async with session.begin():
                 if without_gaps and not self.is_sqlite:
                     await session.connection(execution_options={"isolation_level": "READ COMMITTED"})
@@ -141,7 +146,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection for reading rows."""
-        async with self._reader.connect() as connection:
+        async with _turn(self._to_read), self._reader.connect() as connection:
             yield connection
 
     @contextlib.asynccontextmanager
@@ -153,6 +158,30 @@ class Database:
     async def close(self) -> None:
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+@contextlib.asynccontextmanager
+async def _turn(turns: asyncio.Semaphore | None) -> AsyncIterator[None]:
+    """Wait for a connection in the order in which they are asked for.
+
+    Raises:
+        PoolTimeoutError: for too long.
+    """
+    if turns is None:
+        yield
+        return
+    if turns.locked():
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
+                await turns.acquire()
+        except TimeoutError:
+            raise PoolTimeoutError("all connections are in use") from None
+    else:
+        await turns.acquire()
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 def sqlite_path(url: URL) -> Path | None:
@@ -192,7 +221,7 @@ def _find_cut_connections(engine: AsyncEngine) -> None:
             return
         try:
             is_there = dialect.do_ping(connection)
-        except Exception as error:  # noqa: BLE001  # of whatever kind: a new one takes its place
+        except Exception as error:  # of whatever kind: a new one takes its place
             raise DisconnectionError("the connection is gone") from error
         if not is_there:
             raise DisconnectionError("the connection is gone")
