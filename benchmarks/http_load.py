@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -75,10 +76,7 @@ async def load(port: int, requests: Sequence[bytes], seconds: float) -> dict[str
     """Ask over as many connections as there are requests."""
     loop = asyncio.get_running_loop()
     cpu, began = time.process_time(), time.perf_counter()
-    connections = [
-        (await loop.create_connection(lambda request=request: Connection(request), HOST, port))[1]
-        for request in requests
-    ]
+    connections = [(await loop.create_connection(partial(Connection, request), HOST, port))[1] for request in requests]
     await asyncio.wait([one.ended for one in connections], timeout=seconds)
     for one in connections:
         one.is_asking = False

@@ -27,14 +27,17 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from http_load import measure
+from benchmarks.http_load import measure
 from sqlalchemy import insert
 from tests.ports import free_port
 from tests.taskmanager.mariadb import WHY_NOT, MariaDB
 
 from taskmanager.db import Database
+from taskmanager.labels.models import Label, TaskLabel
 from taskmanager.migrate import migrate
-from taskmanager.schema import Label, Project, Task, TaskLabel, User
+from taskmanager.projects.models import Project
+from taskmanager.tasks.models import Task
+from taskmanager.users.models import User
 from taskmanager.users.tokens import Tokens
 
 if TYPE_CHECKING:

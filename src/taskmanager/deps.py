@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from taskmanager.apitokens.service import PREFIX, find_token, scope_refusal
@@ -107,7 +108,11 @@ async def caller_of(request: Request, bearer: str | None) -> Caller:
 async def _caller(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    caller = await caller_of(request, credentials.credentials if credentials else None)
+    return await _counted(request, credentials.credentials if credentials else None)
+
+
+async def _counted(request: Request, bearer: str | None) -> Caller:
+    caller = await caller_of(request, bearer)
     known = services(request)
     await known.limiter.hit(known.limits.user, str(caller.user_id))
     return caller
@@ -130,6 +135,14 @@ def require_scope(caller: Caller, method: str) -> None:
 
 
 async def _user_id(request: Request, caller: Annotated[Caller, Depends(_caller)]) -> int:
+    require_scope(caller, request.method)
+    return caller.user_id
+
+
+async def user_of(request: Request) -> int:
+    """Who asks: the same as `UserId`, for a route that sees to its parameters itself."""
+    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+    caller = await _counted(request, token if scheme.lower() == "bearer" and token else None)
     require_scope(caller, request.method)
     return caller.user_id
 

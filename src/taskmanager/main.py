@@ -41,6 +41,7 @@ from taskmanager.ratelimits.policy import policy_of
 from taskmanager.reminders.router import router as reminders
 from taskmanager.sessions.router import router as sessions
 from taskmanager.settings import EXIT_CONFIGURATION, ConfigurationError, Settings, load_settings
+from taskmanager.tasks.router import lists
 from taskmanager.tasks.router import router as tasks
 from taskmanager.users.passwords import PasswordBox
 from taskmanager.users.router import router as users
@@ -60,6 +61,7 @@ KEEP_ALIVE_SECONDS: Final = 75
 _READY_SECONDS: Final = 2.0
 
 ROUTERS: Final = (
+    lists,  # first, since routes are tried one after the other
     users,
     sessions,
     apitokens,

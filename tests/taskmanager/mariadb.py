@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.ports import free_port
 
@@ -28,7 +28,7 @@ _LIKE_MYSQL = ("--character-set-server=utf8mb4", "--collation-server=utf8mb4_gen
 class MariaDB:
     """The server, which a test may stop and start."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="taskmanager-mariadb-"))
         self.port = free_port()
         # the server refuses to run as root
@@ -42,10 +42,10 @@ class MariaDB:
         words = ["--no-defaults", f"--datadir={self.folder}/data", "--auth-root-authentication-method=normal"]
         self._call([INSTALL, *words, "--skip-test-db", "--skip-name-resolve"])
 
-    def _call(self, words):
+    def _call(self, words: list[str]) -> None:
         subprocess.run(words, check=True, capture_output=True, cwd=self.folder, timeout=60, **self._as)
 
-    def start(self):
+    def start(self) -> Self:
         assert PROGRAM is not None
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -73,7 +73,7 @@ class MariaDB:
             time.sleep(0.05)
         return self
 
-    def _answers(self):
+    def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
             connection.settimeout(1)
             return bool(connection.recv(1))
@@ -83,15 +83,15 @@ class MariaDB:
     def is_running(self):
         return self._process is not None
 
-    def stop(self, how=signal.SIGTERM):
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(60)
             self._process = None
 
-    def remove(self):
+    def remove(self) -> None:
         self.stop(signal.SIGKILL)
         shutil.rmtree(self.folder)
 
-    def url(self, name):
+    def url(self, name: str) -> str:
         return f"mysql://root@127.0.0.1:{self.port}/{name}"

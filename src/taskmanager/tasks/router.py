@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from taskmanager.access import Action, access_to_project
 from taskmanager.deps import ServicesDep, SessionDep, UserId
 from taskmanager.idempotency.route import CreatingRoute
+from taskmanager.listroute import ListRoute
 from taskmanager.paging import Page, PublicId
 from taskmanager.projects.settle import settle, settle_projects
 from taskmanager.tasks import service
@@ -22,6 +23,7 @@ from taskmanager.tasks.schemas import TaskChange, TaskCreate, TaskRead
 from taskmanager.tasks.versions import etag_of
 
 router = APIRouter(tags=["tasks"], route_class=CreatingRoute)
+lists = APIRouter(tags=["tasks"], route_class=ListRoute)
 IfMatch = Annotated[str | None, Header(max_length=1_000, description="The ETag of the version that is to be changed.")]
 Rows = list[dict[str, Any]]
 
@@ -36,12 +38,12 @@ async def create_task(project_id: PublicId, body: TaskCreate, session: SessionDe
     return _answer(row, status=201, headers={"Location": f"/tasks/{task.id}"})
 
 
-@router.get("/projects/{project_id}/tasks", response_model=Page[TaskRead])
+@lists.get("/projects/{project_id}/tasks", response_model=Page[TaskRead])
 async def list_tasks_of_project(project_id: PublicId, services: ServicesDep, user_id: UserId, asked: AskedDep) -> Any:
     return await _list(services, user_id, project_id, asked)
 
 
-@router.get("/tasks", response_model=Page[TaskRead])
+@lists.get("/tasks", response_model=Page[TaskRead])
 async def list_tasks(services: ServicesDep, user_id: UserId, asked: AskedOfAllDep) -> Any:
     return await _list(services, user_id, asked.project_id, asked)
 

@@ -15,7 +15,7 @@ from taskmanager.tasks.models import Task
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import ColumnElement, UnaryExpression
+    from sqlalchemy import BindParameter, ColumnElement, UnaryExpression
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class Sort:
         """
         if not goes_on:
             return ((),)
-        last_id, value = bindparam("after_id"), bindparam("after_value")
+        last_id: BindParameter[Any] = bindparam("after_id")
+        value: BindParameter[Any] = bindparam("after_value")
         behind = Task.id < last_id if self.is_descending else Task.id > last_id
         if self.column is Task.id:
             return ((behind,),)

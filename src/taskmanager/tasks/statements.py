@@ -18,14 +18,14 @@ from taskmanager.projects.models import Project
 from taskmanager.tasks.models import Task
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import BindParameter, ColumnElement, Select
 
     from taskmanager.tasks.sorting import Sort
 
 Conditions = tuple["ColumnElement[bool]", ...]
 _INDEXES: Final = frozenset(index.name for index in Task.__table_args__)
 _MOST: Final = 500
-USER: Final = bindparam("user_id")
+USER: Final[BindParameter[Any]] = bindparam("user_id")
 
 _KEY: Final = select(Project.key).where(Project.id == Task.project_id).scalar_subquery().label("project_key")
 _LABELS: Final = (
