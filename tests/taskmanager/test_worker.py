@@ -221,6 +221,22 @@ def test_at_the_deadline_of_a_stop_the_running_job_goes_back(work, send, broker,
     assert (broker.llen(QUEUE), broker.hlen(UNACKNOWLEDGED)) == (1, 0)
 
 
+@pytest.mark.parametrize("pool", POOLS)
+def test_what_a_worker_puts_back_at_its_deadline_another_does_once(api, work, broker, pool):
+    caller = Caller(api)
+    slow = work("slow", CELERY_WORKER_POOL=pool, TASKMANAGER_FAULTS="latency_ms=60000", DRAIN_SECONDS="0.5")
+    export_id = caller.export()
+    slow.wait_for(lambda: "job begins" in slow.output())
+    slow.popen.send_signal(signal.SIGTERM)
+    assert slow.popen.wait(20) == 0
+    assert caller.state(export_id) == "queued"
+    other = work("other", CELERY_WORKER_POOL=pool)
+    other.wait_for(lambda: caller.state(export_id) == "written")
+    other.wait_for(lambda: (broker.llen(QUEUE), broker.hlen(UNACKNOWLEDGED)) == (0, 0))
+    done = [line for line in (slow.output() + other.output()).splitlines() if '"outcome":"done"' in line]
+    assert sum("taskmanager.write_export" in line for line in done) == 1
+
+
 def test_the_worker_crashes_leaves_and_misbehaves_as_told(work, run, url):
     crashed = run(WORKER, CELERY_BROKER_URL=url, TASKMANAGER_FAULTS="crash_at_start")
     assert crashed.popen.wait(30) == 1
