@@ -1,7 +1,7 @@
 """Who may do what in a project: decided here, and nowhere else.
 
-The one who made a project owns it by `projects.owner_id`, without a row in `memberships`: releases before memberships make
-projects too, and know only that column. Everybody else has a row. Who has none does not learn that the project exists.
+The one who made a project, or took their place, owns it by `projects.owner_id`, without a row in `memberships`: releases before
+memberships make projects too, and know only that column. Everybody else has a row. Who has none does not learn that the project exists.
 """
 
 from __future__ import annotations

@@ -118,9 +118,13 @@ async def _counted(request: Request, bearer: str | None) -> Caller:
     return caller
 
 
+async def _address_group(request: Request) -> str:
+    return address_group(client_address(request))
+
+
 async def _limit_address(request: Request) -> None:
     known = services(request)
-    await known.limiter.hit(known.limits.address, address_group(client_address(request)))
+    await known.limiter.hit(known.limits.address, await _address_group(request))
 
 
 def require_scope(caller: Caller, method: str) -> None:
@@ -175,6 +179,8 @@ SignedInId = Annotated[int, Depends(_signed_in_id)]
 """Who asks and has signed in: no API token is enough."""
 AddressLimited = Depends(_limit_address)
 """Of a route that anybody may call, and that costs a look at a password or gives a token."""
+AddressGroup = Annotated[str, Depends(_address_group)]
+"""Where the request comes from, as limits count it."""
 ClientName = Annotated[str, Depends(_client_name)]
 PageSize = Annotated[int, Query(alias="limit", ge=1, le=LARGEST_PAGE)]
 Cursor = Annotated[str | None, Query(max_length=256, description="next_cursor of the page before")]

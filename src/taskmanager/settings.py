@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     rate_limit_address: int | None = Field(None, ge=0)
     """Registrations, sign-ins and refreshes from an address in a minute."""
     rate_limit_account: int | None = Field(None, ge=0)
-    """Failed sign-ins to an account in a quarter of an hour."""
+    """Failed sign-ins to an account from an address in a quarter of an hour; from all together, twenty times as many."""
 
     @property
     def _is_public(self) -> bool:
