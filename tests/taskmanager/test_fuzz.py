@@ -58,7 +58,7 @@ class World:
         values = {"environment": "test", "database_url": f"sqlite:///{database}", "jwt_secret_key": KEY}
         self._runner = asyncio.Runner()
         app = create_app(load_settings(values=values), api=api)
-        self._database = app._app.state.services.database
+        self._database = app._app.state.services.database  # type: ignore[attr-defined]
         self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://api")
         self.headers = {"Authorization": f"Bearer {Tokens(KEY).issue(1)}"}
 
