@@ -27,6 +27,8 @@ class Policy:
     """Failed sign-ins to one account from one address: those that succeed cost nobody anything."""
     account_everywhere: Limit
     """The same from all addresses together: much higher, since whoever reaches it locks the owner out too."""
+    unfinished_exports: int
+    """Of a user, that no worker has written yet."""
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -35,4 +37,5 @@ def policy_of(settings: Settings) -> Policy:
         address=Limit("address", settings.address_limit, 60, is_shared=True),
         account=Limit("account", settings.account_limit, 15 * 60, is_shared=True),
         account_everywhere=Limit("everywhere", settings.account_limit * EVERYWHERE, 15 * 60, is_shared=True),
+        unfinished_exports=settings.export_limit,
     )
