@@ -1,8 +1,8 @@
 """Lists of tasks: filtered, sorted, a page at a time, whoever made the projects.
 
-A page costs the same wherever it is, since it begins in an index: of the owner, the project, the assignee or the parent, each
-by id and by due date. The orders by priority and by change have none: each page sorts all tasks of its scope, a second and
-more for a million. Filters have none either: the database reads on in the index until the page is full.
+A page costs the same wherever it is, since it begins in an index: of the owner, the project or the assignee, each by id, due date,
+priority and change; of a parent by id, since subtasks are few. Filters have none: the database reads on in the index until the
+page is full. Which statement reads a page is `statements.py`'s business.
 
 The search (`text`) is a LIKE with a wildcard at both ends: it reads titles and descriptions of the whole scope until the page
 is full, half a second (SQLite) to two (MariaDB) for a million tasks. Neither database's full-text index would find parts of words.
