@@ -1,7 +1,7 @@
 """Who may do what in a project: decided here, and nowhere else.
 
-The one who made a project owns it by `projects.owner_id`, without a row in `memberships`: releases before memberships make
-projects too, and know only that column. Everybody else has a row. Who has none does not learn that the project exists.
+The one who made a project, or took their place, owns it by `projects.owner_id`, without a row in `memberships`: releases before
+memberships make projects too, and know only that column. Everybody else has a row. Who has none does not learn that the project exists.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from taskmanager.tasks.models import Task
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import BindParameter, ColumnElement, Select
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 
@@ -114,12 +114,12 @@ async def is_member(session: AsyncSession, project_id: int, user_id: int) -> boo
     return await session.scalar(row.with_for_update(read=True)) is not None
 
 
-def is_known_project(user_id: int, project_id: Any, owner_id: Any) -> ColumnElement[bool]:
+def is_known_project(user_id: int | BindParameter[Any], project_id: Any, owner_id: Any) -> ColumnElement[bool]:
     """As a condition: the user is a member of the project whose columns these are."""
     return or_(owner_id == user_id, project_id.in_(shared_projects(user_id)))
 
 
-def shared_projects(user_id: int) -> Select[int]:
+def shared_projects(user_id: int | BindParameter[Any]) -> Select[int]:
     """The projects that others made and of which the user is a member."""
     return select(Membership.project_id).where(Membership.user_id == user_id)
 

@@ -44,6 +44,7 @@ def _configuration(settings: Settings, url: str) -> dict[str, Any]:
     network = {"socket_connect_timeout": 2.0, "socket_timeout": 10.0, "socket_keepalive": True}
     return {
         "broker_url": url,
+        "broker_transport": "taskmanager.transport:PatientTransport",
         "broker_connection_retry_on_startup": True,
         "broker_transport_options": {**patience, **network},
         "result_backend_transport_options": patience,

@@ -6,15 +6,19 @@ the ORM in one transaction for each request. SQLite runs in WAL, so that readers
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import BigInteger, DateTime, Integer, MetaData, NullPool, TypeDecorator, event, make_url
 from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -26,11 +30,14 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Dialect
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.ext.asyncio import AsyncConnection
-    from sqlalchemy.pool import ConnectionPoolEntry
+    from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 POOL_SIZE: Final = 8
 """Connections of a process to each engine; times two, times tasks, times two in a deployment, it stays below MySQL's limit."""
 _BUSY_TIMEOUT_MS: Final = 5_000
+_TRUSTED_SECONDS: Final = 0.5
+"""For which a connection that was just used is taken to be there still: to ask costs a round trip for each request."""
+_LONGEST_WAIT_SECONDS: Final = 30.0
 _RECYCLE_SECONDS: Final = 1_800  # below MySQL's wait_timeout and what a network forgets in silence
 _DRIVERS: Final = {"sqlite": ("sqlite+aiosqlite", "aiosqlite"), "mysql": ("mysql+asyncmy", "asyncmy")}
 
@@ -102,17 +109,22 @@ class Database:
         options: dict[str, Any] = {"poolclass": NullPool}
         if pooled:
             options = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_recycle": _RECYCLE_SECONDS}
-            # a connection that a failover cut is found before it is used; a file cannot be cut
-            options["pool_pre_ping"] = not self.is_sqlite
         file = sqlite_path(self.url) if self.is_sqlite else None
         if file is not None:
             make_shared_file(file)
         self._writer = create_async_engine(self.url, **options)
-        self._reader = create_async_engine(self.url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options)
+        # there is no transaction that a ROLLBACK would end, and each is a round trip
+        without = {"pool_reset_on_return": None, "skip_autocommit_rollback": True}
+        self._reader = create_async_engine(self.url, isolation_level="AUTOCOMMIT", **without, **options)
+        if pooled and not self.is_sqlite:
+            for engine in (self._writer, self._reader):
+                _find_cut_connections(engine)
         if self.is_sqlite:
             _speak_sqlite(self._writer, immediate=True)
             _speak_sqlite(self._reader, immediate=False)
         self._sessions = async_sessionmaker(self._writer, expire_on_commit=False)
+        # a pool gives a free connection to whoever asks first, also past those who wait: some would wait ten times as long
+        self._to_read, self._to_write = (asyncio.Semaphore(POOL_SIZE) if pooled else None for _ in range(2))
         self.on_enqueued: Callable[[], None] | None = None
         """Called after the commit of a transaction that put something into the outbox."""
 
@@ -123,7 +135,7 @@ class Database:
         `without_gaps`: for short work on rows of a queue, locks only those, not the gaps between them, into which others
         put new ones.
         """
-        async with self._sessions() as session:
+        async with _turn(self._to_write), self._sessions() as session:
             async with session.begin():
                 if without_gaps and not self.is_sqlite:
                     await session.connection(execution_options={"isolation_level": "READ COMMITTED"})
@@ -134,7 +146,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection for reading rows."""
-        async with self._reader.connect() as connection:
+        async with _turn(self._to_read), self._reader.connect() as connection:
             yield connection
 
     @contextlib.asynccontextmanager
@@ -146,6 +158,30 @@ class Database:
     async def close(self) -> None:
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+@contextlib.asynccontextmanager
+async def _turn(turns: asyncio.Semaphore | None) -> AsyncIterator[None]:
+    """Wait for a connection in the order in which they are asked for.
+
+    Raises:
+        PoolTimeoutError: for too long.
+    """
+    if turns is None:
+        yield
+        return
+    if turns.locked():
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
+                await turns.acquire()
+        except TimeoutError:
+            raise PoolTimeoutError("all connections are in use") from None
+    else:
+        await turns.acquire()
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 def sqlite_path(url: URL) -> Path | None:
@@ -164,6 +200,31 @@ def make_shared_file(path: Path) -> None:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o660)
         os.fchmod(descriptor, 0o660)  # the umask took the group's right away
         os.close(descriptor)
+
+
+def _find_cut_connections(engine: AsyncEngine) -> None:
+    """Before its use, ask a connection that has rested whether it is there: a failover cuts them unheard.
+
+    SQLAlchemy's own `pool_pre_ping` asks each time. A connection that is cut in the moment of its use fails a request either
+    way, and the pool then drops all.
+    """
+    dialect = engine.sync_engine.dialect
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def _on_checkin(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info["used_at"] = monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _on_checkout(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+        used_at = entry.info.get("used_at")
+        if used_at is None or monotonic() - used_at < _TRUSTED_SECONDS:
+            return
+        try:
+            is_there = dialect.do_ping(connection)
+        except Exception as error:  # of whatever kind: a new one takes its place
+            raise DisconnectionError("the connection is gone") from error
+        if not is_there:
+            raise DisconnectionError("the connection is gone")
 
 
 def _speak_sqlite(engine: AsyncEngine, *, immediate: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from taskmanager.apitokens.service import PREFIX, find_token, scope_refusal
@@ -107,15 +108,23 @@ async def caller_of(request: Request, bearer: str | None) -> Caller:
 async def _caller(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    caller = await caller_of(request, credentials.credentials if credentials else None)
+    return await _counted(request, credentials.credentials if credentials else None)
+
+
+async def _counted(request: Request, bearer: str | None) -> Caller:
+    caller = await caller_of(request, bearer)
     known = services(request)
     await known.limiter.hit(known.limits.user, str(caller.user_id))
     return caller
 
 
+async def _address_group(request: Request) -> str:
+    return address_group(client_address(request))
+
+
 async def _limit_address(request: Request) -> None:
     known = services(request)
-    await known.limiter.hit(known.limits.address, address_group(client_address(request)))
+    await known.limiter.hit(known.limits.address, await _address_group(request))
 
 
 def require_scope(caller: Caller, method: str) -> None:
@@ -130,6 +139,14 @@ def require_scope(caller: Caller, method: str) -> None:
 
 
 async def _user_id(request: Request, caller: Annotated[Caller, Depends(_caller)]) -> int:
+    require_scope(caller, request.method)
+    return caller.user_id
+
+
+async def user_of(request: Request) -> int:
+    """Who asks: the same as `UserId`, for a route that sees to its parameters itself."""
+    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+    caller = await _counted(request, token if scheme.lower() == "bearer" and token else None)
     require_scope(caller, request.method)
     return caller.user_id
 
@@ -162,6 +179,8 @@ SignedInId = Annotated[int, Depends(_signed_in_id)]
 """Who asks and has signed in: no API token is enough."""
 AddressLimited = Depends(_limit_address)
 """Of a route that anybody may call, and that costs a look at a password or gives a token."""
+AddressGroup = Annotated[str, Depends(_address_group)]
+"""Where the request comes from, as limits count it."""
 ClientName = Annotated[str, Depends(_client_name)]
 PageSize = Annotated[int, Query(alias="limit", ge=1, le=LARGEST_PAGE)]
 Cursor = Annotated[str | None, Query(max_length=256, description="next_cursor of the page before")]

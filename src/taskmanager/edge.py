@@ -43,6 +43,8 @@ class Lifetime:
     def __init__(self) -> None:
         self.started = time.monotonic()
         self.draining = False
+        self.asked_at: float | None = None
+        """While it drains: when the last request came. Health checks are none."""
 
 
 class Edge:
@@ -98,6 +100,8 @@ class Edge:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, count and log one request; an exception that nobody caught becomes a problem with status 500."""
         began, path = time.perf_counter(), scope["path"]
+        if self._lifetime.draining:
+            self._lifetime.asked_at = time.monotonic()
         current = _id_of(scope)
         token = request_id.set(current)
         sender = _Sender(self._closing(send), current)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import hashlib
 import inspect
 import random
 import threading
@@ -21,6 +20,7 @@ from celery import shared_task
 from celery.exceptions import Ignore, Reject
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import taskmanager.schema  # noqa: F401  # tables name each other by foreign keys: all must be known
 from taskmanager.db import Database
@@ -29,15 +29,24 @@ from taskmanager.jobnames import FIRE_REMINDER, NOTIFY, WRITE_EXPORT
 from taskmanager.notifications import service as notifications
 from taskmanager.outbox import attempts
 from taskmanager.outbox.attempts import ATTEMPTS, Outcome
+from taskmanager.outbox.unreadable import park_unreadable
 from taskmanager.reminders import service as reminders
 from taskmanager.settings import Settings, load_settings
 from taskmanager.stopping import run_async
 
 _UNAVAILABLE_SECONDS: Final = 2.0
-_LONGEST_UNREADABLE: Final = 10_000
-"""Characters that are kept of a message: a column holds 65,535 bytes, and JSON may write six for one."""
-_NOT_THE_JOB_S_FAULT: Final = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
-"""The database is gone, locked or full: waiting helps, and the job is not to be given up for it."""
+_OUTAGES: Final = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
+"""What an outage looks like, and some mistakes too: see `is_outage`."""
+_WRONG_SQL: Final = frozenset({1048, 1054, 1064, 1109, 1136, 1146, 1364, 1366, 1406})
+"""MySQL says these of a statement that never works: no such column, no such table, no default, a value that does not fit…"""
+_WRONG_IN_SQLITE: Final = (
+    "no such ",
+    "has no column",
+    "syntax error",
+    "ambiguous column",
+    "may not be NULL",
+    "values for ",
+)
 
 log = structlog.stdlib.get_logger(__name__)
 _local: Final = threading.local()
@@ -52,6 +61,26 @@ class Context:
 
 
 Work = Callable[..., Awaitable[Outcome]]
+
+
+def is_outage(error: BaseException) -> bool:
+    """The database is gone, locked or full: waiting helps, and the job is not to be given up for it.
+
+    Both drivers give the same class of error to a statement that is wrong, as when a column is missing. That is the job's
+    own fault, or a migration's: it is tried again a few times, and parked.
+    """
+    if not isinstance(error, _OUTAGES):
+        return False
+    cause = getattr(error, "orig", None)
+    if cause is None or getattr(error, "connection_invalidated", False):
+        return True
+    code = cause.args[0] if cause.args else None
+    if code in _WRONG_SQL:
+        return False
+    return not (
+        getattr(cause, "sqlite_errorname", None) == "SQLITE_ERROR"
+        and any(text in str(cause) for text in _WRONG_IN_SQLITE)
+    )
 
 
 @functools.cache
@@ -114,16 +143,17 @@ def _run_once(task: Any, work: Work, outbox_id: int | None, values: dict[str, An
         outcome = run_async(_attempt(work, outbox_id, values))
     except asyncio.CancelledError:
         raise Reject("the worker stops", requeue=True) from None
-    except _NOT_THE_JOB_S_FAULT as error:
-        # resting here keeps the pool from running through the whole queue in vain
-        logger.warning("the job goes back: the database does not answer", error=type(error).__name__)
-        time.sleep(_UNAVAILABLE_SECONDS)
-        raise Reject("the database does not answer", requeue=True) from error
     except Exception as error:
+        if is_outage(error):
+            # resting here keeps the pool from running through the whole queue in vain
+            logger.warning("the job goes back: the database does not answer", error=type(error).__name__)
+            time.sleep(_UNAVAILABLE_SECONDS)
+            raise Reject("the database does not answer", requeue=True) from error
         # sent by a release without an outbox: the message itself has to remember
         if task.request.retries >= ATTEMPTS:
             payload = orjson.dumps(values | {"v": 1}).decode()
-            run_async(_park(task.name, f"message:{task.request.id}", payload, error))
+            key, reason = f"message:{task.request.id}", attempts.reason_of(error)
+            run_async(_in_transaction(lambda session: attempts.park(session, task.name, key, payload, reason)))
             logger.exception("the job is parked")
             return Outcome.PARKED
         logger.warning("the job is tried again", error=type(error).__name__)
@@ -146,12 +176,14 @@ async def _attempt(work: Work, outbox_id: int | None, values: dict[str, Any]) ->
         try:
             misbehave(_settings())
             outcome = await work(Context(database, _settings().app_version), **values)
-        except (asyncio.CancelledError, *_NOT_THE_JOB_S_FAULT):
+        except asyncio.CancelledError:
             if outbox_id is not None:
                 await attempts.take_back(database, outbox_id)
             raise
         except Exception as error:
-            if outbox_id is None:
+            if is_outage(error) and outbox_id is not None:
+                await attempts.take_back(database, outbox_id)
+            if is_outage(error) or outbox_id is None:
                 raise
             log.warning("the job is tried again", error=type(error).__name__, exc_info=True)
             return await attempts.fail(database, outbox_id, error)
@@ -176,19 +208,16 @@ def misbehave(settings: Settings) -> None:
 
 def park_message(name: str, body: bytes | str, error: BaseException) -> None:
     """Keep a message that nobody can read; however often it is delivered, once."""
-    text = body.decode("utf-8", "backslashreplace") if isinstance(body, bytes) else str(body)
-    digest = hashlib.sha256(repr((name, text)).encode()).hexdigest()
-    # a list, which is no payload: it can be looked at, but not tried again
-    payload = orjson.dumps([text[:_LONGEST_UNREADABLE].encode("utf-8", "replace").decode()]).decode()
-    run_async(_park(name, f"unreadable:{digest}", payload, error))
-    log.error("a job that nobody can read is parked", job=name, reason=attempts.reason_of(error))
+    reason = attempts.reason_of(error)
+    run_async(_in_transaction(lambda session: park_unreadable(session, name, body, reason)))
+    log.error("a job that nobody can read is parked", job=name, reason=reason)
 
 
-async def _park(name: str, key: str, payload: str, error: BaseException) -> None:
+async def _in_transaction(work: Callable[[AsyncSession], Awaitable[None]]) -> None:
     database = _open()
     try:
         async with asyncio.timeout(10), database.transaction() as session:
-            await attempts.park(session, name, key, payload, attempts.reason_of(error))
+            await work(session)
     finally:
         await database.close()
 

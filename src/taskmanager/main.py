@@ -1,8 +1,8 @@
 """The API's process: `python -m taskmanager.main`.
 
 It stops without failing a request. At SIGTERM `/ready` answers 503 and each answer closes its connection, but it goes on
-serving for DRAIN_SECONDS, since a balancer may hear of the stop later than the process does. Then it refuses new
-connections, ends the running requests, and closes its pools.
+serving, since a balancer may hear of the stop later than the process does: until no request has come for QUIET_SECONDS, and
+for DRAIN_SECONDS at most. Then it refuses new connections, ends the running requests, and closes its pools.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -41,6 +42,7 @@ from taskmanager.ratelimits.policy import policy_of
 from taskmanager.reminders.router import router as reminders
 from taskmanager.sessions.router import router as sessions
 from taskmanager.settings import EXIT_CONFIGURATION, ConfigurationError, Settings, load_settings
+from taskmanager.tasks.router import lists
 from taskmanager.tasks.router import router as tasks
 from taskmanager.users.passwords import PasswordBox
 from taskmanager.users.router import router as users
@@ -54,13 +56,16 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "taskmanager-api"
 DRAIN_SECONDS: Final = 5.0
-"""Unless the variable says otherwise. With the time below it stays under the 30 s after which ECS kills."""
+"""The longest drain, unless the variable says otherwise. With the time below it stays under the 30 s after which ECS kills."""
+QUIET_SECONDS: Final = 2.0
+"""Twice the second by which a balancer may be late: who has sent nothing for so long knows of the stop."""
 GRACEFUL_SECONDS: Final = 15
 KEEP_ALIVE_SECONDS: Final = 75
 """Longer than the 60 s after which a load balancer drops an idle connection: the one who sends must be the one who closes."""
 _READY_SECONDS: Final = 2.0
 
 ROUTERS: Final = (
+    lists,  # first, since routes are tried one after the other
     users,
     sessions,
     apitokens,
@@ -149,13 +154,21 @@ async def why_not_ready(database: Database) -> str | None:
     return None
 
 
+def drained_at(began: float, asked_at: float | None, drain_seconds: float) -> float:
+    """When a drain ends, as far as one can tell now. Pure; seconds of one clock.
+
+    began=100, at most 5 s: never asked -> 102     last asked at 101 -> 103     at 104 -> 105     at most 1 s -> 101
+    """
+    return began + min(drain_seconds, (began if asked_at is None else max(asked_at, began)) - began + QUIET_SECONDS)
+
+
 class DrainingServer(uvicorn.Server):
     """uvicorn, which goes on serving for a while when it is told to stop."""
 
     def __init__(self, config: uvicorn.Config, lifetime: Lifetime, *, drain_seconds: float, ignore_stop: bool) -> None:
         super().__init__(config)
         self._lifetime, self._drain_seconds, self._ignore_stop = lifetime, drain_seconds, ignore_stop
-        self._stop_at: float | None = None
+        self._drains_since: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         # the base class notes the signal to raise it again at the end; a drained process ends with exit code 0
@@ -169,11 +182,12 @@ class DrainingServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Ask, each tenth of a second, whether to stop; the drain is counted here, out of the signal handler."""
         if self._lifetime.draining:
-            now = asyncio.get_running_loop().time()
-            if self._stop_at is None:
-                self._stop_at = now + self._drain_seconds
-                log.info("draining", seconds=self._drain_seconds)
-            self.should_exit = self.should_exit or now >= self._stop_at
+            now = time.monotonic()
+            if self._drains_since is None:
+                self._drains_since = now
+                log.info("draining", at_most_seconds=self._drain_seconds)
+            ends_at = drained_at(self._drains_since, self._lifetime.asked_at, self._drain_seconds)
+            self.should_exit = self.should_exit or now >= ends_at
         return await super().on_tick(counter)
 
 

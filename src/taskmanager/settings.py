@@ -58,11 +58,14 @@ class Settings(BaseSettings):
     trusted_proxies: int | None = Field(None, ge=0, le=10)
     """Balancers of our own in front of the API: as many of the last addresses of X-Forwarded-For are believed."""
     rate_limit_user: int | None = Field(None, ge=0)
-    """Requests of a user in a minute; 0: as many as they like. These three have defaults by the environment."""
+    """Requests of a user in a minute; 0: as many as they like. These four have defaults by the environment."""
     rate_limit_address: int | None = Field(None, ge=0)
     """Registrations, sign-ins and refreshes from an address in a minute."""
     rate_limit_account: int | None = Field(None, ge=0)
-    """Failed sign-ins to an account in a quarter of an hour."""
+    """Failed sign-ins to an account from an address in a quarter of an hour; from all together, twenty times as many."""
+
+    limit_unfinished_exports: int | None = Field(None, ge=1)
+    """Exports of a user that no worker has written yet."""
 
     @property
     def _is_public(self) -> bool:
@@ -89,6 +92,10 @@ class Settings(BaseSettings):
     @property
     def account_limit(self) -> int:
         return self._limit(self.rate_limit_account, 10)
+
+    @property
+    def export_limit(self) -> int:
+        return self._limit(self.limit_unfinished_exports, 5)
 
     def _limit(self, wanted: int | None, usual: int) -> int:
         if wanted is not None:

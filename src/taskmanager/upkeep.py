@@ -13,6 +13,7 @@ import random
 import threading
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,10 +28,12 @@ from taskmanager.jobqueue import QueueUnavailable, Sender
 from taskmanager.jobrequest import FAILURES, ended
 from taskmanager.outbox.leases import take_lease
 from taskmanager.outbox.service import BATCH, relay, send_lost_again
+from taskmanager.outbox.unreadable import park_unreadable
 from taskmanager.queuemetrics import CloudWatch, Readings, WorkerMetrics, queue_length, read_database
+from taskmanager.transport import UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from taskmanager.settings import Settings
 
@@ -137,6 +140,7 @@ class Upkeep(threading.Thread):
         if self._read.is_due(moment):
             self._readings = Readings(queue_length=await self._queue_length())
             self._metrics.show(self._readings)
+            await self._park_unreadable()
             oldest, parked = await read_database(self._database)
             self._readings = replace(self._readings, oldest_age_seconds=oldest, parked=parked)
             self._metrics.show(self._readings)
@@ -154,11 +158,24 @@ class Upkeep(threading.Thread):
                 log.info("old rows are deleted", rows=deleted)
         return lost
 
-    async def _queue_length(self) -> int | None:
+    async def _park_unreadable(self) -> None:
+        """Park what the consumer took out of the queue and could not read; an entry leaves its list when it is parked."""
+        while (entry := await self._asked(lambda: self._redis.lindex(UNREADABLE, -1))) is not None:
+            async with self._database.transaction() as session:
+                await park_unreadable(session, "without a name", entry, "Unreadable: it is no message")
+            log.error("an entry of the queue that nobody can read is parked")
+            await self._asked(partial(self._redis.lrem, UNREADABLE, -1, entry))
+
+    async def _asked(self, question: Callable[[], Any]) -> Any:
+        """What the broker says; None while it does not answer."""
         try:
-            return await asyncio.to_thread(queue_length, self._redis)
+            return await asyncio.to_thread(question)
         except RedisError:
             return None
+
+    async def _queue_length(self) -> int | None:
+        length: int | None = await self._asked(lambda: queue_length(self._redis))
+        return length
 
     def _serve(self) -> None:
         """Answer Prometheus. A port that is taken, as by the worker which this one replaces, is tried again later."""

@@ -9,7 +9,12 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
 KEY = "a signing key of more than thirty-two characters"
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -17,7 +22,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 class Process:
     """A process of the workload, whose output goes to a file."""
 
-    def __init__(self, module, log, variables):
+    def __init__(self, module: str, log: Path, variables: Mapping[str, str]) -> None:
         self.log = log
         self.port = int(variables.get("PORT", 0))
         with log.open("wb") as output:
@@ -28,10 +33,10 @@ class Process:
                 stderr=subprocess.STDOUT,
             )
 
-    def output(self):
+    def output(self) -> str:
         return self.log.read_text()
 
-    def get(self, path, timeout=5.0):
+    def get(self, path: str, timeout: float = 5.0) -> tuple[int | None, Any, bytes]:
         """Status, headers and body of an answer; the status is None when nobody answers."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as answer:
@@ -42,7 +47,7 @@ class Process:
         except OSError:
             return None, {}, b""
 
-    def wait_for(self, condition, seconds=30.0, *, alive=True):
+    def wait_for(self, condition: Callable[[], T], seconds: float = 30.0, *, alive: bool = True) -> T:
         """Ask again and again until the condition holds."""
         deadline = time.monotonic() + seconds
         while not (found := condition()):
@@ -51,6 +56,6 @@ class Process:
             time.sleep(0.05)
         return found
 
-    def wait_until_ready(self):
+    def wait_until_ready(self) -> Self:
         self.wait_for(lambda: self.get("/ready")[0] == 200)
         return self

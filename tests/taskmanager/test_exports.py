@@ -291,3 +291,25 @@ async def test_an_expired_link_is_gone(client, database, ann, monkeypatch):
     await write(database, int(asked["id"]))
     export = (await client.get(f"/exports/{asked['id']}", headers=headers)).json()
     assert_problem(await client.get(export["content_url"]), 410, "export-link-expired")
+
+
+async def test_somebody_has_only_so_many_exports_that_are_not_written(start, client, person, database):
+    ann, eve = await person("ann"), await person("eve")
+    projects = [await ann.project(name) for name in ("a", "b")]
+    await ann.let_in(projects[0], eve, "viewer")
+    ann.client = eve.client = await start(limit_unfinished_exports=2)
+
+    async def ask(one, project):
+        return await one.post(f"/projects/{project['id']}/export", None)
+
+    first, second, third = [await ask(ann, projects[number % 2]) for number in range(3)]
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert_problem(third, 429, "too-many-exports")
+    assert third.headers["retry-after"] == "10"
+    assert (await ask(eve, projects[0])).status_code == 202, "each has their own"
+    await write(database, int(first.json()["id"]))
+    assert (await ask(ann, projects[0])).status_code == 202, "one is written"
+    assert_problem(await ask(ann, projects[0]), 429, "too-many-exports")
+    async with database.transaction() as session:
+        await park(session, "taskmanager.write_export", f"export-{second.json()['id']}", "{}", "x")
+    assert (await ask(ann, projects[0])).status_code == 202, "one was given up"

@@ -13,8 +13,25 @@ import time
 import pytest
 from tests.taskmanager.processes import SOURCE
 
+from taskmanager.main import drained_at
+
 pytestmark = pytest.mark.slow
 API, MIGRATE = "taskmanager.main", "taskmanager.migrate"
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "at_most", "ends_at"),
+    [
+        pytest.param(None, 5, 102, id="nobody asks: soon, but a balancer that is late by a second finds somebody"),
+        pytest.param(101, 5, 103, id="each request makes it longer"),
+        pytest.param(104, 5, 105, id="but not for ever: a balancer that never hears of it keeps no deployment"),
+        pytest.param(99.9, 5, 102, id="what came before the stop tells nothing"),
+        pytest.param(None, 1, 101, id="a shorter time was set"),
+        pytest.param(100.5, 0, 100, id="no time was set"),
+    ],
+)
+def test_when_a_drain_ends(asked_at, at_most, ends_at):
+    assert drained_at(100, asked_at, at_most) == ends_at
 
 
 class Client(threading.Thread):
@@ -66,6 +83,14 @@ def test_a_stop_fails_no_request_and_ends_with_exit_code_0(run):
     assert time.monotonic() - stopped >= 2
     assert api.get("/health")[0] is None
     assert '"event":"stopped"' in api.output()
+
+
+def test_the_drain_ends_soon_when_nobody_asks_any_more(run):
+    api = run(API, DRAIN_SECONDS="60").wait_until_ready()
+    api.popen.send_signal(signal.SIGTERM)
+    # a health check is no request: a balancer goes on with them until it has dropped the target
+    api.wait_for(lambda: api.get("/ready")[0] is None, alive=False)
+    assert api.popen.wait(30) == 0
 
 
 def test_a_request_that_is_being_answered_is_answered(run):

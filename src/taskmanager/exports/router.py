@@ -28,7 +28,7 @@ async def request_export(
     response: Response,
     format: WantedFormat = "json",  # noqa: A002  # the name of the parameter
 ) -> Any:
-    export = await service.request_export(session, user_id, project_id, format)
+    export = await service.request_export(session, user_id, project_id, format, most=services.limits.unfinished_exports)
     response.headers["Location"] = f"/exports/{export.id}"
     return await service.read_export(session, services.links, user_id, export.id)
 

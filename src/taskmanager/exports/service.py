@@ -16,6 +16,7 @@ from taskmanager.outbox.models import ParkedJob
 from taskmanager.outbox.service import enqueue
 from taskmanager.problems import Problem, not_found
 from taskmanager.projects.service import own_project
+from taskmanager.users.models import User
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 LIFETIME: Final = timedelta(days=7)
 """From the request until the content is deleted."""
+MOST_UNFINISHED: Final = 5
+"""Of a user: each costs a worker as long as it takes to read a project."""
 _VERSIONS: Final = {"json": 1, "csv": 2}
 """Which workers can write a format: the first ones write JSON whatever is asked for."""
 _COLUMNS = (
@@ -41,18 +44,41 @@ _COLUMNS = (
 )
 
 
-async def request_export(session: AsyncSession, owner_id: int, project_id: int, form: str = "json") -> Export:
-    """Note that an export is wanted, and who has to know: a worker.
+async def request_export(
+    session: AsyncSession, owner_id: int, project_id: int, form: str = "json", *, most: int = MOST_UNFINISHED
+) -> Export:
+    """Note that an export is wanted, and who has to know: a worker. `most`: so many of a user's may wait.
 
     Raises:
-        Problem: there is no such project, or it belongs to somebody else.
+        Problem: there is no such project, it belongs to somebody else, or too many of theirs are not written yet.
     """
     await own_project(session, owner_id, project_id)
+    await _check_unfinished(session, owner_id, most)
     export = Export(project_id=project_id, requested_by=owner_id, requested_at=now(), format=form)
     session.add(export)
     await session.flush()
     await enqueue(session, WRITE_EXPORT, _key(export.id), {"export_id": export.id}, v=_VERSIONS[form])
     return export
+
+
+async def _check_unfinished(session: AsyncSession, user_id: int, most: int) -> None:
+    # locked: of two requests at once, the second counts what the first wants
+    await session.execute(select(User.id).where(User.id == user_id).with_for_update())
+    asked = Export.requested_by == user_id, Export.requested_at > now() - LIFETIME
+    unwritten = Export.written_at.is_(None), ExportFile.export_id.is_(None)
+    query = select(Export.id).outerjoin(ExportFile).where(*asked, *unwritten)
+    waiting = {_key(export_id) for export_id in await session.scalars(query)}
+    if len(waiting) < most:
+        return
+    # what was given up keeps nobody waiting
+    parked = await session.scalars(select(ParkedJob.unique_key).where(ParkedJob.unique_key.in_(waiting)))
+    if len(waiting - set(parked)) >= most:
+        raise Problem(
+            429,
+            "too-many-exports",
+            f"{most} exports of yours are not written yet; ask again when one is",
+            headers={"Retry-After": "10"},
+        )
 
 
 async def read_export(

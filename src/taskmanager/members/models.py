@@ -11,7 +11,7 @@ from taskmanager.db import Base, BigId, UtcDateTime
 
 
 class Membership(Base):
-    """Somebody in a project of somebody else; who made the project has no row."""
+    """Somebody in a project of somebody else; who made the project, or took their place, has no row."""
 
     __tablename__ = "memberships"
     __table_args__ = (Index("ix_memberships_user_id_project_id", "user_id", "project_id"),)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from taskmanager.access import Access, Action, Role, access_to_project
 from taskmanager.activity.service import Entry, record
 from taskmanager.db import now
+from taskmanager.members.handover import hand_over
 from taskmanager.members.models import Membership
 from taskmanager.problems import Problem, not_found
 from taskmanager.projects.models import Project
@@ -69,13 +70,17 @@ async def add_member(session: AsyncSession, user_id: int, project_id: int, *, em
 async def change_member(
     session: AsyncSession, user_id: int, project_id: int, member_id: int, role: Role
 ) -> dict[str, Any]:
-    """A member has another role.
+    """A member has another role. Who made the project may step down, when there is another owner.
 
     Raises:
-        Problem: they are no member, or made the project.
+        Problem: they are no member, or made the project and have to stay its owner.
     """
     access = await access_to_project(session, user_id, project_id, Action.MANAGE)
-    row = await _member(session, access, member_id)
+    if member_id == access.owner_id:
+        row = await hand_over(session, user_id, access, role)
+        assert row is not None
+    else:
+        row = await _member(session, access, member_id)
     if row.role != role:
         old = f"{member_id} {row.role}"
         record(session, user_id, project_id, [Entry("member", "changed", old=old, new=f"{member_id} {role}")])
@@ -85,23 +90,26 @@ async def change_member(
 
 
 async def remove_member(session: AsyncSession, user_id: int, project_id: int, member_id: int) -> None:
-    """A member is one no more, and no task is theirs; everybody may leave.
+    """A member is one no more, and no task is theirs; everybody may leave but the last owner.
 
     Raises:
-        Problem: they are no member, or made the project.
+        Problem: they are no member, or made the project and have to stay its owner.
     """
     action = Action.LEAVE if user_id == member_id else Action.MANAGE
     access = await access_to_project(session, user_id, project_id, action)
-    row = await _member(session, access, member_id)
-    await session.delete(row)
-    await session.flush()
+    if member_id == access.owner_id:
+        await hand_over(session, user_id, access, None)
+        role: str = Role.OWNER
+    else:
+        row = await _member(session, access, member_id)
+        role = row.role
+        await session.delete(row)
+        await session.flush()
     await unassign(session, user_id, project_id, member_id)
-    record(session, user_id, project_id, [Entry("member", "removed", old=f"{member_id} {row.role}")])
+    record(session, user_id, project_id, [Entry("member", "removed", old=f"{member_id} {role}")])
 
 
 async def _member(session: AsyncSession, access: Access, member_id: int) -> Membership:
-    if member_id == access.owner_id:
-        raise Problem(409, "owner-stays", "who made the project stays its owner")
     row = await session.get(Membership, (access.project_id, member_id), with_for_update=True)
     if row is None:
         raise not_found("member")

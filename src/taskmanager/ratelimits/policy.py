@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from taskmanager.ratelimits.window import Limit
 
 if TYPE_CHECKING:
     from taskmanager.settings import Settings
+
+
+EVERYWHERE: Final = 20
+"""So many addresses have to guess in vain until an account lets in nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,11 @@ class Policy:
     address: Limit
     """Registering, signing in and refreshing, from one address."""
     account: Limit
-    """Failed sign-ins to one account, from wherever: those that succeed cost nobody anything."""
+    """Failed sign-ins to one account from one address: those that succeed cost nobody anything."""
+    account_everywhere: Limit
+    """The same from all addresses together: much higher, since whoever reaches it locks the owner out too."""
+    unfinished_exports: int
+    """Of a user, that no worker has written yet."""
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -28,4 +36,6 @@ def policy_of(settings: Settings) -> Policy:
         user=Limit("user", settings.user_limit, 60, is_shared=False),
         address=Limit("address", settings.address_limit, 60, is_shared=True),
         account=Limit("account", settings.account_limit, 15 * 60, is_shared=True),
+        account_everywhere=Limit("everywhere", settings.account_limit * EVERYWHERE, 15 * 60, is_shared=True),
+        unfinished_exports=settings.export_limit,
     )

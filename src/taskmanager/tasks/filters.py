@@ -1,14 +1,14 @@
-"""The filters of lists of tasks, as query parameters."""
+"""What lists of tasks are asked for, as query parameters."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Depends, Query
+from fastapi import Query
+from pydantic import BaseModel, Field
 
 from taskmanager.db import now
-from taskmanager.paging import PublicId
+from taskmanager.paging import LARGEST_PAGE, PublicId
 from taskmanager.problems import Problem
 from taskmanager.tasks.listing import Wanted
 from taskmanager.tasks.schemas import Priority, SortName, Status
@@ -19,21 +19,22 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What a client asks for."""
+class Asked(BaseModel):
+    """What a client asks for: checked in one go, since the framework takes ten times as long for each parameter by itself."""
 
-    status: Annotated[Status | None, Query()] = None
-    priority: Annotated[Priority | None, Query()] = None
-    mine: Annotated[bool, Query(description="Only tasks that are assigned to me.")] = False
-    assignee_id: Annotated[PublicId | None, Query()] = None
+    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = 50
+    cursor: Annotated[str | None, Field(max_length=256, description="next_cursor of the page before")] = None
+    status: Status | None = None
+    priority: Priority | None = None
+    mine: Annotated[bool, Field(description="Only tasks that are assigned to me.")] = False
+    assignee_id: PublicId | None = None
     overdue: Annotated[
-        bool, Query(description="Only tasks that are late and not done; a day ends in my time zone.")
+        bool, Field(description="Only tasks that are late and not done; a day ends in my time zone.")
     ] = False
-    label_id: Annotated[PublicId | None, Query()] = None
-    parent_id: Annotated[PublicId | None, Query()] = None
-    q: Annotated[str | None, Query(min_length=1, max_length=100, description="A part of title or description.")] = None
-    sort: Annotated[SortName, Query()] = "-id"
+    label_id: PublicId | None = None
+    parent_id: PublicId | None = None
+    q: Annotated[str | None, Field(min_length=1, max_length=100, description="A part of title or description.")] = None
+    sort: SortName = "-id"
 
     @property
     def order(self) -> Sort:
@@ -63,4 +64,11 @@ class Filters:
         )
 
 
-FiltersDep = Annotated[Filters, Depends()]
+class AskedOfAll(Asked):
+    """The same of all projects, or of one that is named among the parameters."""
+
+    project_id: PublicId | None = None
+
+
+AskedDep = Annotated[Asked, Query()]
+AskedOfAllDep = Annotated[AskedOfAll, Query()]

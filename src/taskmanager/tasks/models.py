@@ -24,6 +24,12 @@ class Task(Base):
         Index("ix_tasks_owner_id_due_sort_id", "owner_id", "due_sort", "id"),
         Index("ix_tasks_project_id_due_sort_id", "project_id", "due_sort", "id"),
         Index("ix_tasks_assignee_id_due_sort_id", "assignee_id", "due_sort", "id"),
+        Index("ix_tasks_owner_id_priority_id", "owner_id", "priority", "id"),
+        Index("ix_tasks_project_id_priority_id", "project_id", "priority", "id"),
+        Index("ix_tasks_assignee_id_priority_id", "assignee_id", "priority", "id"),
+        Index("ix_tasks_owner_id_updated_at_id", "owner_id", "updated_at", "id"),
+        Index("ix_tasks_project_id_updated_at_id", "project_id", "updated_at", "id"),
+        Index("ix_tasks_assignee_id_updated_at_id", "assignee_id", "updated_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -10,18 +10,20 @@ from fastapi import APIRouter, Header, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from taskmanager.access import Action, access_to_project
-from taskmanager.deps import Cursor, PageSize, ServicesDep, SessionDep, UserId
+from taskmanager.deps import ServicesDep, SessionDep, UserId
 from taskmanager.idempotency.route import CreatingRoute
+from taskmanager.listroute import ListRoute
 from taskmanager.paging import Page, PublicId
 from taskmanager.projects.settle import settle, settle_projects
 from taskmanager.tasks import service
-from taskmanager.tasks.filters import Filters, FiltersDep
+from taskmanager.tasks.filters import Asked, AskedDep, AskedOfAllDep
 from taskmanager.tasks.listing import list_page
 from taskmanager.tasks.reading import read_task as read_one
 from taskmanager.tasks.schemas import TaskChange, TaskCreate, TaskRead
 from taskmanager.tasks.versions import etag_of
 
 router = APIRouter(tags=["tasks"], route_class=CreatingRoute)
+lists = APIRouter(tags=["tasks"], route_class=ListRoute)
 IfMatch = Annotated[str | None, Header(max_length=1_000, description="The ETag of the version that is to be changed.")]
 Rows = list[dict[str, Any]]
 
@@ -36,28 +38,14 @@ async def create_task(project_id: PublicId, body: TaskCreate, session: SessionDe
     return _answer(row, status=201, headers={"Location": f"/tasks/{task.id}"})
 
 
-@router.get("/projects/{project_id}/tasks", response_model=Page[TaskRead])
-async def list_tasks_of_project(
-    project_id: PublicId,
-    services: ServicesDep,
-    user_id: UserId,
-    filters: FiltersDep,
-    limit: PageSize = 50,
-    cursor: Cursor = None,
-) -> Any:
-    return await _list(services, user_id, filters, project_id, limit, cursor)
+@lists.get("/projects/{project_id}/tasks", response_model=Page[TaskRead])
+async def list_tasks_of_project(project_id: PublicId, services: ServicesDep, user_id: UserId, asked: AskedDep) -> Any:
+    return await _list(services, user_id, project_id, asked)
 
 
-@router.get("/tasks", response_model=Page[TaskRead])
-async def list_tasks(
-    services: ServicesDep,
-    user_id: UserId,
-    filters: FiltersDep,
-    limit: PageSize = 50,
-    cursor: Cursor = None,
-    project_id: PublicId | None = None,
-) -> Any:
-    return await _list(services, user_id, filters, project_id, limit, cursor)
+@lists.get("/tasks", response_model=Page[TaskRead])
+async def list_tasks(services: ServicesDep, user_id: UserId, asked: AskedOfAllDep) -> Any:
+    return await _list(services, user_id, asked.project_id, asked)
 
 
 @router.get("/tasks/{task_id}", response_model=TaskRead)
@@ -84,33 +72,30 @@ async def delete_task(task_id: PublicId, session: SessionDep, user_id: UserId, i
     await service.delete_task(session, user_id, task_id, if_match=if_match)
 
 
-async def _list(
-    services: ServicesDep, user_id: int, filters: Filters, project_id: int | None, limit: int, cursor: str | None
-) -> Response:
+async def _list(services: ServicesDep, user_id: int, project_id: int | None, asked: Asked) -> Response:
     """The page as bytes: building a model of each row again costs as much as reading them."""
-    rows, next_cursor = await rows_of(services, user_id, filters, project_id, limit, cursor)
+    rows, next_cursor = await rows_of(services, user_id, project_id, asked)
     return _json({"results": [_shown(row) for row in rows], "next_cursor": next_cursor})
 
 
-async def rows_of(
-    services: ServicesDep, user_id: int, filters: Filters, project_id: int | None, limit: int, cursor: str | None
-) -> tuple[Rows, str | None]:
+async def rows_of(services: ServicesDep, user_id: int, project_id: int | None, asked: Asked) -> tuple[Rows, str | None]:
     """A page, and the cursor of the next.
 
     Raises:
         Problem: the project is none of the user's, or the cursor none of this list.
     """
+    limit, order = asked.limit, asked.order
 
     async def read(connection: AsyncConnection) -> Rows:
         if project_id is not None:
             await access_to_project(
                 connection, user_id, project_id, Action.READ
             )  # an empty list would tell that it exists
-        wanted = await filters.wanted(connection, user_id, project_id)
-        return await list_page(connection, user_id, wanted, limit=limit + 1, sort=filters.order, cursor=cursor)
+        wanted = await asked.wanted(connection, user_id, project_id)
+        return await list_page(connection, user_id, wanted, limit=limit + 1, sort=order, cursor=asked.cursor)
 
     rows = await settled(services, read)
-    return rows[:limit], filters.order.cursor_of(rows[limit - 1]) if len(rows) > limit else None
+    return rows[:limit], order.cursor_of(rows[limit - 1]) if len(rows) > limit else None
 
 
 async def settled(services: ServicesDep, read: Callable[[AsyncConnection], Awaitable[Rows]]) -> Rows:

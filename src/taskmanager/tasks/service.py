@@ -13,6 +13,7 @@ from taskmanager.labels.service import labels_of, put_labels
 from taskmanager.notifications.service import notify_later
 from taskmanager.paging import encode_cursor
 from taskmanager.problems import Problem, not_found
+from taskmanager.projects.models import Project
 from taskmanager.projects.settle import next_number
 from taskmanager.reminders.service import task_changed
 from taskmanager.tasks.listing import Wanted, list_page
@@ -33,13 +34,15 @@ async def create_task(session: AsyncSession, user_id: int, project_id: int, fiel
     Raises:
         Problem: the project is none of the user's to write to, or assignee, parent or a label are none of the project's.
     """
-    access = await access_to_project(session, user_id, project_id, Action.WRITE)
+    await access_to_project(session, user_id, project_id, Action.WRITE)
     values = {name: value for name, value in fields.items() if name != _LABELS}
     await _check_assignee(session, project_id, values.get("assignee_id"))
     await _check_parent(session, project_id, None, values.get("parent_id"))
     number = await next_number(session, project_id)
+    # read after the number was taken, which locks the project: nobody hands it over until the task is there
+    owner_id = await session.scalar(select(Project.owner_id).where(Project.id == project_id))
     moment = now()
-    task = Task(owner_id=access.owner_id, project_id=project_id, number=number, **values)
+    task = Task(owner_id=owner_id, project_id=project_id, number=number, **values)
     task.created_at, task.updated_at = moment, moment
     session.add(task)
     await session.flush()

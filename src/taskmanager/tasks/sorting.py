@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from sqlalchemy import bindparam
+
 from taskmanager.paging import BY_ID, decode_place, encode_cursor, invalid_cursor
 from taskmanager.tasks.models import Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import ColumnElement, UnaryExpression
+    from sqlalchemy import BindParameter, ColumnElement, UnaryExpression
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +36,37 @@ class Sort:
         columns = (Task.id,) if self.column is Task.id else (self.column, Task.id)
         return tuple(column.desc() if self.is_descending else column.asc() for column in columns)
 
-    def after(self, cursor: str | None) -> tuple[tuple[ColumnElement[bool], ...], ...]:
-        """The ranges of an index in which the rows behind the place are, one after the other; all of it without a cursor.
+    def ranges(self, *, goes_on: bool) -> tuple[tuple[ColumnElement[bool], ...], ...]:
+        """The ranges of an index in which the rows behind a place are, one after the other; all of it without a place.
 
         By another column than the id these are the rest of the rows that are equal there, and those beyond. Said in one
         condition, neither database would begin in the middle of many equal ones.
+        """
+        if not goes_on:
+            return ((),)
+        last_id: BindParameter[Any] = bindparam("after_id")
+        value: BindParameter[Any] = bindparam("after_value")
+        behind = Task.id < last_id if self.is_descending else Task.id > last_id
+        if self.column is Task.id:
+            return ((behind,),)
+        beyond = self.column < value if self.is_descending else self.column > value
+        return ((self.column == value, behind), (beyond,))
+
+    def place(self, cursor: str | None) -> dict[str, Any]:
+        """The parameters of the ranges.
 
         Raises:
             Problem: we did not give this cursor out, or in another order.
         """
         if cursor is None:
-            return ((),)
+            return {}
         last_id, text = decode_place(cursor, self.name)
-        behind = Task.id < last_id if self.is_descending else Task.id > last_id
         if self.column is Task.id:
-            return ((behind,),)
+            return {"after_id": last_id}
         try:
-            value = self.parse(text)
+            return {"after_id": last_id, "after_value": self.parse(text)}
         except ValueError:
             raise invalid_cursor() from None
-        beyond = self.column < value if self.is_descending else self.column > value
-        return ((self.column == value, behind), (beyond,))
 
     def cursor_of(self, row: Mapping[str, Any]) -> str:
         """The place behind this row, which has the column as `sort_value`."""

@@ -8,7 +8,16 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from taskmanager.deps import AddressLimited, ReadDep, Services, ServicesDep, SessionDep, SignedInId, UserId
+from taskmanager.deps import (
+    AddressGroup,
+    AddressLimited,
+    ReadDep,
+    Services,
+    ServicesDep,
+    SessionDep,
+    SignedInId,
+    UserId,
+)
 from taskmanager.problems import Problem
 from taskmanager.sessions.service import begin_family, end_all_families
 from taskmanager.users import service
@@ -27,9 +36,9 @@ async def register(body: UserCreate, services: ServicesDep) -> Any:
 
 
 @router.post("/login", response_model=Token, dependencies=[AddressLimited])
-async def login(body: Login, services: ServicesDep) -> Any:
+async def login(body: Login, services: ServicesDep, address: AddressGroup) -> Any:
     password = body.password.get_secret_value()
-    async with limited_failures(services, body.email), services.database.read() as connection:
+    async with limited_failures(services, body.email, address), services.database.read() as connection:
         user_id = await service.authenticate(connection, services.passwords, email=body.email, password=password)
     async with services.database.transaction() as session:
         refresh_token = await begin_family(session, user_id)
@@ -47,9 +56,11 @@ async def change_me(body: UserChange, session: SessionDep, user_id: UserId) -> A
 
 
 @router.post("/users/me/password", status_code=204, response_class=Response)
-async def change_password(body: PasswordChange, services: ServicesDep, user_id: SignedInId) -> None:
+async def change_password(
+    body: PasswordChange, services: ServicesDep, user_id: SignedInId, address: AddressGroup
+) -> None:
     old, new = body.old_password.get_secret_value(), body.new_password.get_secret_value()
-    async with limited_failures(services, str(user_id)), services.database.read() as connection:
+    async with limited_failures(services, str(user_id), address), services.database.read() as connection:
         known = await service.check_password(connection, services.passwords, user_id, old)
     hashed = await services.passwords.hash(new)
     async with services.database.transaction() as session:
@@ -59,15 +70,21 @@ async def change_password(body: PasswordChange, services: ServicesDep, user_id: 
 
 
 @contextlib.asynccontextmanager
-async def limited_failures(services: Services, account: str) -> AsyncIterator[None]:
+async def limited_failures(services: Services, account: str, address: str) -> AsyncIterator[None]:
     """Count a wrong password; after too many, no more are looked at.
+
+    Who guesses from elsewhere does not lock the owner out, unless they come from many places.
 
     Raises:
         Problem: there were too many.
     """
-    await services.limiter.check(services.limits.account, account)
+    limits = services.limits
+    counted = ((limits.account, f"{account} {address}"), (limits.account_everywhere, account))
+    for limit, subject in counted:
+        await services.limiter.check(limit, subject)
     try:
         yield
     except Problem:
-        await services.limiter.hit(services.limits.account, account)
+        for limit, subject in counted:
+            await services.limiter.hit(limit, subject)
         raise

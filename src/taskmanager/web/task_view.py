@@ -9,7 +9,7 @@ from taskmanager.comments.service import list_comments
 from taskmanager.paging import decode_cursor, page_of
 from taskmanager.problems import Problem
 from taskmanager.reminders.service import list_reminders
-from taskmanager.tasks.filters import Filters
+from taskmanager.tasks.filters import Asked
 from taskmanager.tasks.reading import read_task
 from taskmanager.tasks.router import rows_of, settled
 from taskmanager.tasks.versions import etag_of
@@ -90,9 +90,8 @@ async def show(
         lines = await activity_of_task(connection, user_id, task_id, before=before_line, limit=_LINES + 1)
         reminders = await list_reminders(connection, user_id, task_id)
         parent = await _parent(connection, user_id, task["parent_id"])
-    subtasks, _ = await rows_of(
-        services, user_id, Filters(parent_id=task_id, sort="id"), task["project_id"], _SUBTASKS, None
-    )
+    asked = Asked(parent_id=task_id, sort="id", limit=_SUBTASKS)
+    subtasks, _ = await rows_of(services, user_id, task["project_id"], asked)
     comments, more_comments = page_of(comments, _COMMENTS)
     lines, more_lines = page_of(lines, _LINES)
     due_day, due_time = due_fields(task, viewer.zone)

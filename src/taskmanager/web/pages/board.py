@@ -12,7 +12,7 @@ from taskmanager.deps import ServicesDep
 from taskmanager.paging import PublicId
 from taskmanager.problems import Problem
 from taskmanager.tasks import service
-from taskmanager.tasks.filters import Filters
+from taskmanager.tasks.filters import Asked
 from taskmanager.tasks.listing import list_page
 from taskmanager.tasks.router import settled
 from taskmanager.tasks.schemas import SortName, TaskChange, TaskCreate
@@ -86,8 +86,8 @@ class Search:
     def order(self) -> Sort:
         return SORTS[self.sort]
 
-    def filters(self, status: Any) -> Filters:
-        return Filters(
+    def asked(self, status: Any) -> Asked:
+        return Asked(
             status=status,
             mine=self.mine,
             overdue=self.overdue,
@@ -146,7 +146,7 @@ async def _show(
     async def read(connection: AsyncConnection) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         for name in names:
-            wanted = await search.filters(name).wanted(connection, viewer.user_id, project_id)
+            wanted = await search.asked(name).wanted(connection, viewer.user_id, project_id)
             rows += await list_page(
                 connection, viewer.user_id, wanted, limit=_COLUMN + 1, sort=search.order, cursor=search.cursor
             )

@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from taskmanager.deps import AddressLimited, ServicesDep
+from taskmanager.deps import AddressGroup, AddressLimited, ServicesDep
 from taskmanager.problems import Problem
 from taskmanager.users import service
 from taskmanager.users.router import limited_failures
@@ -69,7 +69,7 @@ async def _read(request: Request) -> Form:
 
 
 @router.post(SIGN_IN, dependencies=[AddressLimited])
-async def sign_in(request: Request, services: ServicesDep) -> Response:
+async def sign_in(request: Request, services: ServicesDep, address: AddressGroup) -> Response:
     form = await _read(request)
     goal = safe_path(form.text("next"))
     body = form.check(Login, email=form.text("email"), password=form.text("password"))
@@ -77,7 +77,7 @@ async def sign_in(request: Request, services: ServicesDep) -> Response:
         return _form_page(request, "sign_in.html", form, goal, 422)
     password = body.password.get_secret_value()
     try:
-        async with limited_failures(services, body.email), services.database.read() as connection:
+        async with limited_failures(services, body.email, address), services.database.read() as connection:
             user_id = await service.authenticate(connection, services.passwords, email=body.email, password=password)
     except Problem as problem:
         status = form.refuse(problem, {"login-failed": "form"})

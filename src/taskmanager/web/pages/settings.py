@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from taskmanager.apitokens import service as tokens
 from taskmanager.apitokens.schemas import TokenCreate
-from taskmanager.deps import ServicesDep
+from taskmanager.deps import AddressGroup, ServicesDep
 from taskmanager.paging import PublicId
 from taskmanager.problems import Problem
 from taskmanager.sessions.service import end_all_families
@@ -69,13 +69,15 @@ async def change_profile(request: Request, services: ServicesDep, viewer: Viewer
 
 
 @router.post("/password")
-async def change_password(request: Request, services: ServicesDep, viewer: ViewerDep, form: FormDep) -> Response:
+async def change_password(
+    request: Request, services: ServicesDep, viewer: ViewerDep, form: FormDep, address: AddressGroup
+) -> Response:
     values = {name: form.text(name) for name in ("old_password", "new_password")}
     body = form.check(PasswordChange, **values)
     if body is None:
         return await _show(request, services, viewer, {"password": form}, status=422)
     try:
-        await api.change_password(body, services, viewer.user_id)
+        await api.change_password(body, services, viewer.user_id, address)
     except Problem as problem:
         status = form.refuse(problem, {"password-wrong": "old_password"})
         return await _show(request, services, viewer, {"password": form}, status=status)
