@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from fairway.clock import monotonic, sleep
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.end_to_end.stack import Stack
 
 CLIENTS = 4
@@ -30,7 +32,9 @@ class Failed:
 class Enqueuing:
     """Tasks that are given to somebody else, who is told by the worker: one job, one notification with the task's title."""
 
-    def __init__(self, stack: Stack, number: int, rate: float, project: str, assignee: str, token: str) -> None:
+    def __init__(
+        self, stack: Stack, number: int, rate: float, project: str, assignee: str, token: Callable[[], str]
+    ) -> None:
         self.failed: list[Failed] = []
         self.done = 0
         self._address = urlsplit(stack.address)
@@ -94,7 +98,7 @@ class Enqueuing:
         """None: the task is made, now or by an earlier try whose answer was lost."""
         headers = {
             "Content-Type": "application/json",
-            "Authorization": f"Bearer {self._token}",
+            "Authorization": f"Bearer {self._token()}",
             "Idempotency-Key": f"enqueued-{number}",
         }
         body = json.dumps({"title": self.title(number), "assignee_id": self._assignee})
