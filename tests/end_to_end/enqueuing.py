@@ -25,8 +25,14 @@ _AGAIN_SECONDS = 0.1
 class Failed:
     """A request that was not answered as it should be."""
 
+    number: int
     at: float
     why: str
+
+    @property
+    def is_under_way(self) -> bool:
+        """The one who answered before was killed: until its claim of the key ends, nobody knows whether it had done it."""
+        return "idempotency-key-under-way" in self.why
 
 
 class Enqueuing:
@@ -85,7 +91,7 @@ class Enqueuing:
                 why = self._ask(connection, number)
                 if why is None:
                     break
-                self.failed.append(Failed(monotonic(), why))
+                self.failed.append(Failed(number, monotonic(), why))
                 connection.close()
                 connection = None
                 sleep(_AGAIN_SECONDS)
@@ -107,5 +113,5 @@ class Enqueuing:
             answer = connection.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            return f"{number}: {type(error).__name__}: {error}"
-        return None if answer.status == http.client.CREATED else f"{number}: {answer.status}: {said[:200]!r}"
+            return f"{type(error).__name__}: {error}"
+        return None if answer.status == http.client.CREATED else f"{answer.status}: {said[:200]!r}"

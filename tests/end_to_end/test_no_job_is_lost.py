@@ -13,7 +13,7 @@ import pytest
 import redis
 from kombu.connection import Connection
 from tests.end_to_end.calls import call
-from tests.end_to_end.enqueuing import Enqueuing
+from tests.end_to_end.enqueuing import CLIENTS, Enqueuing
 from tests.end_to_end.stack import until
 from tests.taskmanager.mariadb import WHY_NOT
 
@@ -142,8 +142,13 @@ def assert_signed_in(stack, person):
 
 
 def assert_each_effect_once(stack, team, jobs, number, kills, seconds):
-    beside = [one for one in jobs.failed if not any(moment <= one.at < moment + BESIDE_A_KILL for moment in kills)]
-    assert not beside, f"{len(beside)} of {number} requests failed far from any kill: {beside[:5]}"
+    hit = {one.number for one in jobs.failed if any(moment <= one.at < moment + BESIDE_A_KILL for moment in kills)}
+    others = [one for one in jobs.failed if one.number not in hit]
+    assert not others, f"{len(others)} of {number} requests failed far from any kill: {others[:5]}"
+    again = [one for one in jobs.failed if not one.is_under_way]
+    assert len(again) <= 2 * CLIENTS * max(len(kills), 1), (
+        f"more than were under way when something was killed: {again}"
+    )
     broker = Broker(stack)
 
     def all_told():
