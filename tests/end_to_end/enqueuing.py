@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from fairway.clock import monotonic, sleep
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.end_to_end.stack import Stack
 
 CLIENTS = 4
@@ -23,14 +25,22 @@ _AGAIN_SECONDS = 0.1
 class Failed:
     """A request that was not answered as it should be."""
 
+    number: int
     at: float
     why: str
+
+    @property
+    def is_under_way(self) -> bool:
+        """The one who answered before was killed: until its claim of the key ends, nobody knows whether it had done it."""
+        return "idempotency-key-under-way" in self.why
 
 
 class Enqueuing:
     """Tasks that are given to somebody else, who is told by the worker: one job, one notification with the task's title."""
 
-    def __init__(self, stack: Stack, number: int, rate: float, project: str, assignee: str, token: str) -> None:
+    def __init__(
+        self, stack: Stack, number: int, rate: float, project: str, assignee: str, token: Callable[[], str]
+    ) -> None:
         self.failed: list[Failed] = []
         self.done = 0
         self._address = urlsplit(stack.address)
@@ -81,7 +91,7 @@ class Enqueuing:
                 why = self._ask(connection, number)
                 if why is None:
                     break
-                self.failed.append(Failed(monotonic(), why))
+                self.failed.append(Failed(number, monotonic(), why))
                 connection.close()
                 connection = None
                 sleep(_AGAIN_SECONDS)
@@ -94,7 +104,7 @@ class Enqueuing:
         """None: the task is made, now or by an earlier try whose answer was lost."""
         headers = {
             "Content-Type": "application/json",
-            "Authorization": f"Bearer {self._token}",
+            "Authorization": f"Bearer {self._token()}",
             "Idempotency-Key": f"enqueued-{number}",
         }
         body = json.dumps({"title": self.title(number), "assignee_id": self._assignee})
@@ -103,5 +113,5 @@ class Enqueuing:
             answer = connection.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            return f"{number}: {type(error).__name__}: {error}"
-        return None if answer.status == http.client.CREATED else f"{number}: {answer.status}: {said[:200]!r}"
+            return f"{type(error).__name__}: {error}"
+        return None if answer.status == http.client.CREATED else f"{answer.status}: {said[:200]!r}"
