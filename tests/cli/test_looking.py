@@ -51,7 +51,11 @@ def logging_project(project, engine):
     return project
 
 
-def test_history_shows_verdicts_versions_and_who(project, fairway):
+def test_history_shows_verdicts_and_why_versions_and_who(project, fairway, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://git.example")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "o/r")
+    monkeypatch.setenv("GITHUB_RUN_ID", "77")
     for version in ("v1", "v2"):
         assert fairway("deploy", "api", "--tag", version)[0] == 0
     project.label("api", exit_after="0", exit_code="1")
@@ -64,10 +68,24 @@ def test_history_shows_verdicts_versions_and_who(project, fairway):
         ("v2", "SUCCESSFUL", "good", True),
         ("v1", "SUCCESSFUL", "good", False),
     ]
-    assert all(e["by"] and e["run"] for e in entries)
+    assert all(e["by"] and e["run"] and e["ci"].startswith("https://git.example/o/r/actions/runs/77") for e in entries)
+    assert "circuit breaker" in entries[0]["why"]
     code, out, _ = fairway("history", "api", "--limit", "1")
     assert "v3" in out
-    assert "v2" not in out
+    assert "SUCCESSFUL  good" not in out, "of one deployment alone"
+    assert f"why: {entries[0]['why']}" in out
+    assert f"CI: {entries[0]['ci']}" in out
+
+
+def test_history_says_unknown_of_what_nobody_judged(project, fairway, ecs):
+    assert fairway("deploy", "api", "--tag", "v1")[0] == 0
+    document = project.read("api.task.json")
+    document["containerDefinitions"][0]["image"] = "by-hand:v1"
+    by_hand = ecs.register_task_definition(**document)["taskDefinition"]["taskDefinitionArn"]
+    ecs.update_service(cluster=project.cluster, service="api", taskDefinition=by_hand)
+    ecs.get_waiter("services_stable").wait(cluster=project.cluster, services=["api"], WaiterConfig={"Delay": 1})
+    entries = [json.loads(line) for line in fairway("history", "api", "--json")[1].splitlines()]
+    assert [(e["status"], e["verdict"], e["why"]) for e in entries][:1] == [("SUCCESSFUL", "unknown", None)]
 
 
 def test_logs_of_running_and_stopped_tasks(logging_project, fairway, engine, ecs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.errors import UsageError
+from fairway.observed import CI_TAG, DEPLOYMENT_TAG, WHY_TAG
 
 if TYPE_CHECKING:
     import argparse
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 EXAMPLES: Final = """  fairway history api
   fairway history taskmanager-prod/taskmanager-api --limit 50
 """
+UNKNOWN: Final = "unknown"
+"""Neither good nor bad: nobody verified it, or too little came to judge by."""
 _HEADS: Final = ("WHEN", "REVISION", "VERSION", "STATUS", "VERDICT", "TOOK", "BY", "DEPLOYMENT")
 
 
@@ -40,7 +43,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
             out.document({"service": named.name, **_document(record, definition, current)})
         out.text(out.paint(f"{named.name} in {place.observer.cluster}", "bold"))
         rows = [_row(record, definition, current) for record, definition in entries]
-        for line in table([_HEADS, *rows]):
+        for line in _with_notes(table([_HEADS, *rows]), [definition for _, definition in entries]):
             out.text(f"  {line}")
     return 0
 
@@ -64,13 +67,20 @@ def _document(record: ServiceDeployment, definition: TaskDefinition | None, curr
         "finished_at": record.finished_at,
         "task_definition": None if definition is None else definition.arn,
         "version": None if definition is None else definition.version,
-        "verdict": None if definition is None else definition.verdict,
+        "verdict": None if definition is None else _verdict(record, definition),
+        "why": None if definition is None else definition.tags.get(WHY_TAG),
         "verified_at": None if definition is None else definition.tags.get("fairway:verified-at"),
         "by": None if definition is None else definition.by,
         "commit": None if definition is None else definition.tags.get("fairway:commit"),
-        "run": None if definition is None else definition.tags.get("fairway:deployment"),
+        "run": None if definition is None else definition.tags.get(DEPLOYMENT_TAG),
+        "ci": None if definition is None else definition.tags.get(CI_TAG),
         "current": definition is not None and definition.arn == current,
     }
+
+
+def _verdict(record: ServiceDeployment, definition: TaskDefinition) -> str | None:
+    """`good`, `bad` or `unknown`; None while it goes on."""
+    return definition.verdict or (UNKNOWN if record.is_over else None)
 
 
 def _row(record: ServiceDeployment, definition: TaskDefinition | None, current: str) -> tuple[str, ...]:
@@ -80,8 +90,23 @@ def _row(record: ServiceDeployment, definition: TaskDefinition | None, current: 
         return (when, "(deleted)", "", record.status, "", took, "", record.id)
     marker = "*" if definition.arn == current else ""
     by = (definition.by or "").rsplit("/", 1)[-1]
-    verdict = definition.verdict or "-"
+    verdict = _verdict(record, definition) or "-"
     return (when, f"{definition.name}{marker}", definition.version or "", record.status, verdict, took, by, record.id)
+
+
+def _with_notes(lines: list[str], definitions: Sequence[TaskDefinition | None]) -> list[str]:
+    """Below each row: why its verdict is what it is, and where it was deployed from. Each revision's once."""
+    head, *rows = lines
+    told: set[str] = set()
+    made = [head]
+    for line, definition in zip(rows, definitions, strict=True):
+        made.append(line)
+        if definition is None or definition.arn in told:
+            continue
+        told.add(definition.arn)
+        tags = definition.tags
+        made += [f"    {name}: {tags[tag]}" for name, tag in (("why", WHY_TAG), ("CI", CI_TAG)) if tags.get(tag)]
+    return made
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
