@@ -56,6 +56,10 @@ def test_what_was_deployed_just_now_differs_in_nothing(project, fairway, calls):
     code, changes, out = planned(fairway, "--tag", "v1", "--exit-code")
     assert (code, changes) == (0, {"worker": set(), "api": set()})
     assert events(out, "plan")[0]["differs"] is False
+    said = [event["deploys"] for event in events(out, "planned_service")] + [
+        event["runs"] for event in events(out, "planned_task")
+    ]
+    assert said == [False, False, False], "as deploy does"
     assert {name for name in calls if not name.startswith(READS)} == set(), "a plan only reads"
     assert "DescribeServices" in calls
 

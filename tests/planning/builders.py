@@ -106,6 +106,7 @@ def shown_service(file, serving, *, desired=5, **members):
             {
                 "id": "ecs-svc/1",
                 "status": "PRIMARY",
+                "rolloutState": "COMPLETED",
                 "taskDefinition": serving.arn,
                 "desiredCount": desired,
                 "pendingCount": 0,

@@ -78,7 +78,7 @@ def _show(out: Output, project: Project, made: Plan, surroundings: Surroundings)
     for line in lines(made):
         out.text(_painted(out, line))
     for task in made.tasks:
-        out.event("planned_task", **task_document(task))
+        out.event("planned_task", **task_document(task), runs=made.deploys)
     for service in made.services:
         out.event("planned_service", **service_document(service))
     out.event(

@@ -10,6 +10,7 @@ from fairway.observed import DEPLOYMENT_TAG
 from fairway.planning.changes import DEFINITION, definition_changes, is_as_deployed, service_changes
 from fairway.planning.cost import service_cost, strategy_of, task_cost
 from fairway.planning.replacement import STARTS_DEPLOYMENT, Bounds, Expectation, bounds_of, expected
+from fairway.planning.unchanged import is_unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +63,10 @@ class ServicePlan:
     """What somebody did beside Fairway, in sentences."""
     notes: tuple[str, ...]
     restart: Restart
+    """Of its tasks, when it is deployed."""
     cost: CostChange
+    is_left_alone: bool = False
+    """It serves exactly this already: `deploy` begins no deployment unless it is forced."""
 
     @property
     def differs(self) -> bool:
@@ -108,6 +112,11 @@ class Plan:
         """Something would change, or somebody has changed something by hand."""
         return any(item.differs for item in self.services) or any(item.differs for item in self.tasks)
 
+    @property
+    def deploys(self) -> bool:
+        """A service is deployed, and the one-off tasks run before it."""
+        return not all(item.is_left_alone for item in self.services)
+
 
 def plan(release: Release, surroundings: Surroundings, prices: PriceTable) -> Plan:
     """What the release would change where `surroundings` were read."""
@@ -145,6 +154,7 @@ def _service_plan(item: ServiceRelease, living: Living, surroundings: Surroundin
         notes=tuple(_notes(item, living, service)),
         restart=_restart(item, living, changes),
         cost=_cost(item, living, surroundings, prices),
+        is_left_alone=is_unchanged(item, surroundings),
     )
 
 

@@ -24,7 +24,7 @@ def lines(plan: Plan) -> list[str]:
     """The plan for people: what changes, first; each service with what restarts, how long it takes, and what it costs."""
     told: list[str] = []
     for task in plan.tasks:
-        told += [*_task_lines(task), ""]
+        told += [*_task_lines(task, runs=plan.deploys), ""]
     told += [
         line for key in plan.left_out for line in (f"  {key}: does not run: --image deploys exactly that image", "")
     ]
@@ -50,7 +50,10 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def _task_lines(task: TaskPlan) -> Iterator[str]:
+def _task_lines(task: TaskPlan, *, runs: bool) -> Iterator[str]:
+    if not runs:
+        yield f"  {task.key}: does not run: no service is deployed"
+        return
     if task.newest is None:
         yield f"+ {task.key}: runs once, first: {task.family} is new"
         return
@@ -75,8 +78,11 @@ def _service_lines(service: ServicePlan) -> Iterator[str]:
         for change in service.drifted:
             yield f"      {change_line(change)}"
     yield from (f"    note: {note}" for note in service.notes)
-    yield f"    {restart_line(service.restart, is_new=service.is_new)}"
-    yield f"    {expectation_line(service.restart)}"
+    if service.is_left_alone:
+        yield "    no deployment, and no task is replaced (--force begins one)"
+    else:
+        yield f"    {restart_line(service.restart, is_new=service.is_new)}"
+        yield f"    {expectation_line(service.restart)}"
     yield f"    {cost_line(service.cost)}"
 
 
@@ -154,6 +160,7 @@ def service_document(service: ServicePlan) -> dict[str, Any]:
         "service": service.name,
         "key": service.key,
         "differs": service.differs,
+        "deploys": not service.is_left_alone,
         "is_new": service.is_new,
         "serving": service.serving,
         "manage": "service" if service.manages_service else "task-definition",
