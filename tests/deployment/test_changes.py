@@ -101,3 +101,24 @@ def test_which_stopped_tasks_are_failures(code, reason, expected):
 def test_unknown_revisions_are_told_by_their_number():
     picture = a_picture(target=a_definition(9), definitions={})
     assert "shop-api:2 " in changes(None, picture)[1].text
+
+
+ALARMS = {"alarms": {"enable": True, "rollback": True, "alarmNames": ["api-errors", "api-slow"]}}
+READY = a_service(a_rollout(running=1, desired=1, state="IN_PROGRESS"), deploymentConfiguration=ALARMS)
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_told"),
+    [
+        pytest.param({}, True, id="all that is waited for are the alarms"),
+        pytest.param({"service": replace(READY, rollouts=(a_rollout(desired=1, pending=1),))}, False, id="a task does not run yet"),
+        pytest.param({"service": replace(READY, document={})}, False, id="there are no alarms"),
+        pytest.param({"deployment": a_record("SUCCESSFUL")}, False, id="it has ended"),
+        pytest.param({"service": replace(READY, rollouts=(*READY.rollouts, a_rollout(1, status="ACTIVE", running=1)))}, False, id="old tasks still stop"),
+    ],
+)  # fmt: skip
+def test_the_minutes_in_which_ecs_watches_its_alarms_are_told_once(changed, is_told):
+    waiting = replace(a_picture(READY, tasks=(a_task(1),)), **changed)
+    found = [change for change in changes(None, waiting) if change.kind == "baking"]
+    assert [change.text for change in found] == ["all 1 tasks of shop-api:2 (v2) serve; ECS watches api-errors, api-slow before it ends the deployment"] * is_told  # fmt: skip
+    assert not [change for change in changes(waiting, waiting) if change.kind == "baking"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairway.deployment.progress import Change
+from fairway.deployment.standing import lacks
 from fairway.observed import short
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def changes(before: Picture | None, after: Picture) -> list[Change]:
     return [
         *_deployment(before, after),
         *_rollouts(before, after),
+        *_baking(before, after),
         *_tasks(before, after),
         *_targets(before, after),
         *_events(before, after),
@@ -78,6 +80,33 @@ def label(picture: Picture, definition_arn: str) -> str:
     """`taskmanager-api:7 (v1.2.3)`, as far as it is known."""
     found: TaskDefinition | None = picture.definitions.get(definition_arn)
     return short(definition_arn) if found is None else found.label()
+
+
+def _baking(before: Picture | None, after: Picture) -> Iterator[Change]:
+    """All is there, and ECS goes on for minutes without a word: it watches the deployment alarms.
+
+    Source: Developer Guide, "How CloudWatch alarms detect Amazon ECS deployment failures" (the bake time, which ECS reckons
+    from the alarms' periods).
+    """
+    alarms = _watched_by_ecs(after)
+    if not alarms or (before is not None and _watched_by_ecs(before)):
+        return
+    assert after.target is not None
+    revision, number = label(after, after.target.arn), after.service.desired
+    text = f"all {number} tasks of {revision} serve; ECS watches {', '.join(alarms)} before it ends the deployment"
+    fields = {"task_definition": after.target.arn, "alarms": list(alarms)}
+    yield Change("baking", after.service.name, text, fields)
+
+
+def _watched_by_ecs(picture: Picture) -> tuple[str, ...]:
+    """The deployment alarms, when they are all that the deployment still waits for."""
+    record, target, service = picture.deployment, picture.target, picture.service
+    alarms = service.document.get("deploymentConfiguration", {}).get("alarms", {})
+    if record is None or record.status != "IN_PROGRESS" or target is None or not alarms.get("enable"):
+        return ()
+    if service.desired == 0 or lacks(service, picture.tasks, picture.targets, target.arn):
+        return ()
+    return tuple(alarms.get("alarmNames", ()))
 
 
 def _tasks(before: Picture | None, after: Picture) -> Iterator[Change]:
