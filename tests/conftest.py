@@ -25,7 +25,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell ignores it for what it starts in the background, and so would every process that a test starts and interrupts
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-SPEED = 100
+SPEED = 50
 """A test of the tool mostly waits for its engine: the faster the engine's time goes, the less."""
 NUMBERS = itertools.count(1)
 SUBNETS = ["subnet-0fa1000000000000a", "subnet-0fa1000000000000b"]
