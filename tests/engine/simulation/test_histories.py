@@ -23,9 +23,9 @@ def test_a_deployment_keeps_capacity_and_ends(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(100, 200, 20))
+@pytest.mark.parametrize("first", range(100, 140, 10))
 def test_deployments_keep_capacity_and_end(first):
-    for seed in range(first, first + 20):
+    for seed in range(first, first + 10):
         play(World(draw(seed)))
 
 
