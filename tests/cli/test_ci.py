@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import yaml
 
 from fairway.cli.ci import ci_address, markdown, tell_ci
 from fairway.cli.output import Output
+from fairway.endpoint.journey import unset_variables
+from fairway.project.checks import JourneyCheck
+from fairway.project.load import load_project
 
 ROOT = Path(__file__).parents[2]
 REPORT = {
@@ -67,8 +71,79 @@ def test_the_summary_and_the_annotation(monkeypatch, tmp_path):
     assert "100 %25%0Asecond line" in line
 
 
-def test_the_workflow_is_one_that_a_team_can_copy():
-    workflow = yaml.safe_load((ROOT / "deploy" / "ci" / "github.yml").read_text())
+@pytest.fixture(scope="module")
+def workflow():
+    return yaml.safe_load((ROOT / "deploy" / "ci" / "github.yml").read_text())
+
+
+@pytest.fixture(scope="module")
+def production():
+    return load_project(ROOT, "production")
+
+
+def step_of(job, command):
+    """The step of a job that runs a command."""
+    (step,) = [step for step in job["steps"] if step.get("run", "").startswith(command)]
+    return step
+
+
+@pytest.mark.parametrize(
+    ("job", "command", "role"),
+    [
+        pytest.param("plan", "fairway plan", "PLAN", id="a plan reads"),
+        pytest.param("deploy", "fairway deploy", "DEPLOY", id="a deployment writes"),
+        pytest.param("watch", "fairway watch --pending", "DEPLOY", id="a pending watch rolls back and marks"),
+    ],
+)
+def test_a_job_has_the_role_that_its_verb_needs(workflow, job, command, role):
+    job = workflow["jobs"][job]
+    assert step_of(job, command)
+    (used,) = [step["with"]["role-to-assume"] for step in job["steps"] if "role-to-assume" in step.get("with", {})]
+    assert used == f"${{{{ vars.FAIRWAY_{role}_ROLE }}}}"
+    pages = (ROOT / "docs" / "reference" / "iam.md").read_text().splitlines()
+    (row,) = [line for line in pages if line.startswith(f"| `{role.lower()}` |")]
+    assert f"`{command.removeprefix('fairway ')}`" in row
+
+
+def test_a_person_can_confirm_what_no_check_answers(workflow, production):
+    env = step_of(workflow["jobs"]["deploy"], "fairway deploy")["env"]
+    # YAML 1.1 takes the key `on` for true
+    inputs = workflow[True]["workflow_dispatch"]["inputs"]
+    for_people = [item for item in production.before.checklist if not item.checks]
+    assert for_people
+    for item in for_people:
+        assert env[item.variable] == f"${{{{ inputs.{item.name} && github.actor || vars.{item.variable} }}}}"
+        assert inputs[item.name] == {"type": "boolean", "description": item.title}
+    assert set(inputs) == {"tag", *(item.name for item in for_people)}
+    assert {name for name in env if name.startswith("FAIRWAY_CONFIRM_")} == {item.variable for item in for_people}
+
+
+def test_the_environment_is_the_one_whose_variables_confirm(workflow):
+    assert workflow["jobs"]["deploy"]["environment"] == "production"
+
+
+def test_the_journeys_have_what_they_need_from_secrets(workflow, production):
+    env = step_of(workflow["jobs"]["deploy"], "fairway deploy")["env"]
+    journeys = [
+        check for spec in production.services.values() for check in spec.verify if isinstance(check, JourneyCheck)
+    ]
+    assert journeys
+    for journey in journeys:
+        assert unset_variables(journey, env) == []
+        for name in unset_variables(journey, {}):
+            bare = name.strip("${}")
+            assert env[bare] == f"${{{{ secrets.{bare} }}}}"
+
+
+def test_the_header_names_all_that_is_to_be_set():
+    text = (ROOT / "deploy" / "ci" / "github.yml").read_text()
+    header = text[: text.index("name: deploy")]
+    named = set(re.findall(r"(?:vars|secrets)\.(\w+)", text))
+    for name in named:
+        assert name in header or (name.startswith("FAIRWAY_CONFIRM_") and "FAIRWAY_CONFIRM_…" in header), name
+
+
+def test_the_workflow_is_one_that_a_team_can_copy(workflow):
     assert workflow["permissions"] == {"id-token": "write", "contents": "read"}
     deploy = workflow["jobs"]["deploy"]
     assert deploy["concurrency"]["cancel-in-progress"] is False

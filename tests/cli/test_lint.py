@@ -10,6 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from fairway.lint.registry import RULES
+
 GOLDEN = Path(__file__).parent.parent / "golden"
 TASK = """{
   "family": "shop",
@@ -72,6 +74,14 @@ def test_github_annotations(fairway, empty_folder):
     assert lines[-1] == "1 error, 2 warnings, 0 notes in 1 file"
 
 
+def test_a_rule_is_explained_where_it_finds_its_first(fairway, empty_folder):
+    for name in ("a.json", "b.json"):
+        (empty_folder / name).write_text(TASK)
+    _, out, _ = fairway("lint", "a.json", "b.json")
+    assert out.count("  moving-tag") == 2
+    assert " ".join(out.split()).count(RULES["moving-tag"].source) == 1
+
+
 @pytest.mark.parametrize("words", [["--json"], ["--format", "json"]])
 def test_json(fairway, empty_folder, words):
     (empty_folder / "task.json").write_text(TASK)
@@ -84,9 +94,10 @@ def test_json(fairway, empty_folder, words):
         ("finding", "moving-tag", 6),
         ("finding", "secret-in-the-open", 9),
     ]
+    assert all(item["why"] == RULES[item["code"]].why for item in findings)
     assert all(
         set(item)
-        == {"event", "code", "severity", "path", "line", "field", "message", "remedy", "source", "environments"}
+        == {"event", "code", "severity", "path", "line", "field", "message", "why", "remedy", "source", "environments"}
         for item in findings
     )
 

@@ -7,7 +7,7 @@ from tests.deployment.builders import a_definition, a_service, a_task
 
 from fairway.deployment.known_good import choose
 from fairway.deployment.one_off import judge_task, run_request, where_lines_are
-from fairway.deployment.order import check_order, ready
+from fairway.deployment.order import ready
 from fairway.deployment.outcome import Ending, Outcome
 from fairway.deployment.register import Origin, tag_value, with_tags
 from fairway.deployment.rollback import newest_release, reversed_order
@@ -29,12 +29,6 @@ AFTER = {"worker": (), "api": ("worker",), "web": ("api", "elsewhere"), "mailer"
 )  # fmt: skip
 def test_what_may_start(started, done, expected):
     assert ready(AFTER, started, done) == expected
-
-
-def test_a_circle_is_refused():
-    with pytest.raises(UsageError, match="in a circle: api, worker"):
-        check_order({"worker": ("api",), "api": ("worker",), "mailer": ()})
-    check_order(AFTER)
 
 
 def test_services_go_back_in_the_reverse_order():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from tests.lint.linting import codes, lint_text
 
@@ -49,7 +51,28 @@ def service(**members):
         pytest.param("depends-on", [task({"dependsOn": [{"containerName": "c", "condition": "START"}]})], id="nobody there"),
         pytest.param("wrong-type", [task(cpu=256)], id="cpu of a task as a number"),
         pytest.param("wrong-type", [task({"essential": "true"})], id="a boolean in quotes"),
+        pytest.param("fargate-refuses", [fargate({"logConfiguration": {"logDriver": "json-file"}})], id="a log driver of Docker"),
+        pytest.param("illegal-name", [{**task(), "family": "my web"}], id="a space in the family"),
+        pytest.param("illegal-name", [task({"name": "we.b"})], id="a dot in a container's name"),
+        pytest.param("illegal-name", [task({"name": "a b"})], id="a space in a container's name"),
+        pytest.param("illegal-name", [task({"name": "a" * 256})], id="a name that is too long"),
+        pytest.param("illegal-name", [task({"name": ""})], id="an empty name"),
+        pytest.param("illegal-name", [service(serviceName="shop/web")], id="a slash in a service's name"),
+        pytest.param("memory-too-small", [task({"memory": 2})], id="two MiB"),
+        pytest.param("memory-too-small", [task({"memoryReservation": 5})], id="reserved"),
+        pytest.param("unknown-value", [fargate(runtimePlatform={"cpuArchitecture": "x86_64"})], id="small letters"),
+        pytest.param("unknown-value", [fargate(requiresCompatibilities=["FARGATE", "LAMBDA"])], id="one word of a list"),
+        pytest.param("unknown-value", [task({"portMappings": [{"containerPort": 80, "protocol": "http"}]})], id="of a container"),
+        pytest.param("unknown-value", [service(propagateTags="YES")], id="of a service"),
+        pytest.param("unknown-member", [{"family": "shop", "contanerDefinitions": [{"name": "app", "image": "shop:1"}]}], id="the containers themselves"),
+        pytest.param("unknown-member", [task({"healthCheck": {"command": ["CMD", "x"], "start": 3}})], id="three levels down"),
+        pytest.param("unknown-member", [service(desiredcount=3)], id="small and large letters differ"),
+        pytest.param("unknown-member", [service(networkConfiguration={"awsvpcConfiguration": {"subnets": ["a", "b"], "security": []}})], id="inside of a service"),
         pytest.param("moving-tag", [task({"image": "localhost:5000/shop"})], id="a registry's port is no tag"),
+        pytest.param("moving-tag", [task({"image": "shop:LATEST"})], id="latest in large letters"),
+        pytest.param("moving-tag", [task({"image": "shop:main"})], id="a branch"),
+        pytest.param("moving-tag", [task({"image": "shop:production"})], id="a stage"),
+        pytest.param("moving-tag", [task({"image": "${REGISTRY}/shop:nightly"})], id="nightly behind a placeholder"),
         pytest.param("moving-tag", [task({"image": "${REGISTRY}/shop:latest"})], id="latest behind a placeholder"),
         pytest.param("runs-as-root", [task({"user": "0:0"})], id="root by number"),
         pytest.param("stop-before-drained", [task({"environment": [{"name": "GRACEFUL_TIMEOUT", "value": "60"}], "stopTimeout": 60})], id="nothing to spare"),
@@ -60,6 +83,13 @@ def service(**members):
         pytest.param("secret-in-the-open", [task({"environment": [{"name": "X", "value": "AKIAIOSFODNN7EXAMPLE"}]})], id="an access key"),
         pytest.param("secret-in-the-open", [task({"environment": [{"name": "API_KEY", "value": "q9Zt3LxP0vBn7WcR5yUe2KdM8sHa1GfJ"}]})], id="long and random, under such a name"),
         pytest.param("secret-in-the-open", [{"launchType": "FARGATE", "networkConfiguration": {}, "overrides": {"containerOverrides": [{"name": "a", "environment": [{"name": "X", "value": "postgres://u:pass1@db/x"}]}]}}], id="in an override"),
+        pytest.param("secret-in-the-open", [task({"command": ["serve", "--password=winter"]})], id="an option of a command"),
+        pytest.param("secret-in-the-open", [task({"command": ["serve", "--token", "winter"]})], id="an option, and its value behind it"),
+        pytest.param("secret-in-the-open", [task({"entryPoint": ["sh", "-c", "serve --api-key winter --port 80"]})], id="within a line for the shell"),
+        pytest.param("secret-in-the-open", [task({"command": ["sh", "-c", "DB_PASSWORD='winter' serve"]})], id="a variable before the program"),
+        pytest.param("secret-in-the-open", [task({"command": ["celery", "-b", "redis://:hunter22@queue:6379/0"]})], id="an address in a command"),
+        pytest.param("secret-in-the-open", [task({"healthCheck": {"command": ["CMD-SHELL", "curl https://u:pass1@localhost/"]}})], id="in a health check"),
+        pytest.param("secret-in-the-open", [{"launchType": "FARGATE", "networkConfiguration": {}, "overrides": {"containerOverrides": [{"name": "a", "command": ["x", "--secret=winter"]}]}}], id="in an override's command"),
         pytest.param("secret-reference", [task({"secrets": [{"name": "X", "valueFrom": "arn:aws:s3:::bucket/x"}]})], id="an ARN of something else"),
         pytest.param("secret-arn-misread", [task({"secrets": [{"name": "X", "valueFrom": f"{ARN}shop/celery-broker:url::"}]})], id="with a key behind it"),
         pytest.param("launch-type-hides-strategy", [service(launchType="FARGATE"), "aws ecs create-cluster --cluster-name prod \\\n  --default-capacity-provider-strategy capacityProvider=FARGATE,weight=1 \\\n  capacityProvider=FARGATE_SPOT,weight=4"], id="a cluster that a script makes"),
@@ -101,6 +131,20 @@ def test_is_found(code, documents):
         pytest.param("fargate-size", [task(cpu="300", memory="400")], id="not Fargate"),
         pytest.param("read-only-members", [{"taskDefinition": {**task(), "revision": 3, "status": "ACTIVE"}}], id="a whole answer"),
         pytest.param("read-only-members", [{"services": [service(serviceArn="arn", status="ACTIVE", events=[])]}], id="a whole answer of services"),
+        pytest.param("fargate-refuses", [task({"logConfiguration": {"logDriver": "json-file"}})], id="EC2 has the log drivers of Docker"),
+        pytest.param("fargate-refuses", [fargate({"logConfiguration": {"logDriver": "${DRIVER}"}})], id="a placeholder for the log driver"),
+        pytest.param("illegal-name", [{**task(), "family": "shop-${STAGE}"}], id="a placeholder in the family"),
+        pytest.param("illegal-name", [task({"name": "a" * 255})], id="the longest name"),
+        pytest.param("memory-too-small", [task({"memory": 6, "memoryReservation": 6})], id="the least memory"),
+        pytest.param("unknown-value", [fargate(networkMode="${MODE}")], id="a placeholder for a word"),
+        pytest.param("unknown-value", [task({"environment": [{"name": "A", "value": "x"}], "dockerLabels": {"type": "y"}})], id="names and labels are free"),
+        pytest.param("unknown-member", [{"taskDefinition": {**task(), "deleteRequestedAt": 1}}], id="an answer may have more"),
+        pytest.param("unknown-member", [task(revision=3)], id="what is told as read-only"),
+        pytest.param("unknown-member", [service(service="shop", forceNewDeployment=True)], id="an update of a service"),
+        pytest.param("unknown-member", [task({"logConfiguration": {"logDriver": "awslogs", "options": {"own": "x"}}})], id="options of a driver are free"),
+        pytest.param("moving-tag", [task({"image": "shop:main-3f2a9c1"})], id="a branch and a commit"),
+        pytest.param("moving-tag", [task({"image": "shop:{{ tag }}-stable"})], id="a placeholder, and a stage"),
+        pytest.param("moving-tag", [task({"image": "stable/shop:1.4.2"})], id="a repository that is called so"),
         pytest.param("moving-tag", [task({"image": "shop@sha256:0123"})], id="a digest"),
         pytest.param("moving-tag", [task({"image": "registry:5000/shop:{{ tag }}"})], id="a placeholder"),
         pytest.param("moving-tag", [task({"image": "${IMAGE}"})], id="all of it a placeholder"),
@@ -113,6 +157,10 @@ def test_is_found(code, documents):
         pytest.param("health-check-tool", [task({"healthCheck": {"command": ["CMD-SHELL", "python curl_like.py"]}})], id="a word that has it in it"),
         pytest.param("secret-in-the-open", [task({"environment": [{"name": "DATABASE_URL", "value": "mysql://shop:${PASSWORD}@db/shop"}]})], id="a placeholder for the password"),
         pytest.param("secret-in-the-open", [task({"environment": [{"name": "COMMIT", "value": "3f2a9c1d5e6b7a8c9d0e1f2a3b4c5d6e7f8a9b0c"}]})], id="a commit is no secret"),
+        pytest.param("secret-in-the-open", [task({"command": ["sh", "-c", 'serve --password=$PASSWORD --token "$TOKEN" --secret ${SECRET}']})], id="variables of the shell"),
+        pytest.param("secret-in-the-open", [task({"command": ["serve", "--password-file=/run/password", "--token", "/run/token"]})], id="where a secret is"),
+        pytest.param("secret-in-the-open", [task({"command": ["serve", "--token", "--port", "80"]})], id="an option without a value"),
+        pytest.param("secret-in-the-open", [task({"command": ["celery", "-A", "shop", "worker", "--token-ttl=900"]})], id="an option about tokens"),
         pytest.param("secret-by-name", [task({"environment": [{"name": "TOKEN_TTL_SECONDS", "value": "900"}]})], id="a number about tokens"),
         pytest.param("secret-by-name", [task({"environment": [{"name": "SECRET_KEY", "value": "${SECRET_KEY}"}]})], id="a placeholder"),
         pytest.param("secret-arn-misread", [task({"secrets": [{"name": "X", "valueFrom": f"{ARN}shop/database-url"}]})], id="three letters"),
@@ -231,6 +279,27 @@ def test_the_value_of_a_secret_is_never_shown():
         found = lint_text(text)
         assert {"secret-in-the-open", "secret-by-name"} & {finding.code for finding in found}
         assert secret not in repr(found)
+
+
+def test_the_value_of_a_secret_in_a_command_is_never_shown():
+    for words in (["--password=hunter22"], ["--token", "hunter22"], ["mysql://u:hunter22@db/x"]):
+        found = [item for item in lint_text(json.dumps(task({"command": words}))) if item.code == "secret-in-the-open"]
+        assert len(found) == 1
+        assert "hunter22" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "remedy"),
+    [
+        pytest.param({"family": "shop", "contanerDefinitions": []}, "contanerDefinitions", 'did you mean "containerDefinitions"? Else remove it', id="what is near is named"),
+        pytest.param(task({"quantity": 3}), "containerDefinitions[0].quantity", "remove it, or correct where it stands", id="nothing is near"),
+        pytest.param(fargate(runtimePlatform={"cpuArchitecture": "arm"}), "runtimePlatform.cpuArchitecture", 'did you mean "ARM64"?', id="a word in other letters"),
+        pytest.param(service(launchType="X"), "launchType", "one of EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES", id="the words that there are"),
+    ],
+)  # fmt: skip
+def test_a_remedy_names_what_was_meant(document, field, remedy):
+    found = {(item.field, item.remedy) for item in lint_text(json.dumps(document)) if item.code.startswith("unknown-")}
+    assert (field, remedy) in found
 
 
 def test_batches_are_counted_as_ecs_counts_them():

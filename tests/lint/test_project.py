@@ -36,7 +36,7 @@ DEFINITION = {
             "image": "shop:{{ tag }}",
             "user": "1000",
             "readonlyRootFilesystem": True,
-            "logConfiguration": {"logDriver": "json-file"},
+            "logConfiguration": {"logDriver": "splunk"},
             "environment": [{"name": "A", "value": "a"}, {"name": "B", "value": "b"}],
             "healthCheck": {"command": ["CMD", "probe"], "interval": 30},
         }

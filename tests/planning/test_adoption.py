@@ -44,6 +44,7 @@ def adopted(file=None, definition=None, default_strategy=(), **members):
         pytest.param({}, {"networkMode": "bridge"}, id="a bridge's host port"),
         pytest.param({}, {"container": {"environment": [{"name": "EMPTY", "value": ""}]}}, id="an empty variable"),
         pytest.param({}, {"container": {"command": ["sh", "-c", "echo ${HOSTNAME}"]}}, id="a shell's variable"),
+        pytest.param({}, {"container": {"command": ["sh", "-c", "$${X} $$${Y}"]}}, id="dollars before a variable"),
     ],
 )
 def test_there_and_back(file, definition):

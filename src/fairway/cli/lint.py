@@ -117,10 +117,12 @@ def _count(result: Result, severity: str) -> int:
 
 def _print_text(result: Result, out: Output) -> None:
     width = max(out.width, _NARROWEST)
+    explained: set[str] = set()
     for path, findings in groupby(result.findings, key=lambda item: item.place.path):
         out.text(out.paint(path, "bold"))
         for item in findings:
-            _print_finding(item, out, width)
+            _print_finding(item, out, width, is_explained=item.code in explained)
+            explained.add(item.code)
         out.text()
     for name, why in result.skipped[:_SHOWN]:
         _print_wrapped(f"skipped: {name}: {why}", "  ", width, out)
@@ -129,12 +131,16 @@ def _print_text(result: Result, out: Output) -> None:
     out.text(_summary(result))
 
 
-def _print_finding(item: Finding, out: Output, width: int) -> None:
+def _print_finding(item: Finding, out: Output, width: int, *, is_explained: bool) -> None:
+    """A finding; its rule's why and source where the rule finds its first."""
     head = f"  {item.place.line:>4}  {out.paint(str(item.severity), _COLOURS[item.severity])}  {item.code}"
     where = f" (in {', '.join(item.environments)})" if item.environments else ""
     out.text(head + where)
     _print_wrapped(item.message, "        ", width, out)
     _print_wrapped(f"→ {item.remedy}", "        ", width, out, hanging="  ")
+    if not is_explained:
+        _print_wrapped(f"why: {item.why}", "        ", width, out, hanging="  ")
+        _print_wrapped(f"source: {item.source}", "        ", width, out, hanging="  ")
 
 
 def _print_wrapped(text: str, indent: str, width: int, out: Output, *, hanging: str = "") -> None:
@@ -174,6 +180,7 @@ def _print_json(result: Result, out: Output, *, failed: bool) -> None:
             line=item.place.line,
             field=item.field,
             message=item.message,
+            why=item.why,
             remedy=item.remedy,
             source=item.source,
             environments=list(item.environments),

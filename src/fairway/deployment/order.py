@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fairway.errors import UsageError
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -20,21 +18,3 @@ def ready(after: Mapping[str, Collection[str]], started: Collection[str], done: 
         for key, earlier in after.items()
         if key not in started and all(other in done for other in earlier if other in after)
     ]
-
-
-def check_order(after: Mapping[str, Collection[str]]) -> None:
-    """Make sure that the order can be kept.
-
-    Raises:
-        UsageError: services wait for each other in a circle.
-    """
-    done: list[str] = []
-    while len(done) < len(after):
-        following = ready(after, done, done)
-        if not following:
-            circle = sorted(set(after) - set(done))
-            raise UsageError(
-                f"services come after each other in a circle: {', '.join(circle)}",
-                hint="take one `after` out of fairway.toml",
-            )
-        done += following

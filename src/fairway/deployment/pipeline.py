@@ -16,7 +16,6 @@ from fairway.deployment.journal import Journal, Journals, hash_sets
 from fairway.deployment.lock import Locks
 from fairway.deployment.monitor import monitor
 from fairway.deployment.one_off import OneOffResult, run_one_off
-from fairway.deployment.order import check_order
 from fairway.deployment.outcome import EXIT_CODES, Ending, overall
 from fairway.deployment.scheduled import Scheduled, started_before
 from fairway.deployment.services import Services, ServicesResult, register_once
@@ -77,9 +76,8 @@ def check_release(observer: Observer, release: Release) -> dict[str, Service]:
     """Refuse what cannot be deployed, before anything is changed; the living services, by ECS's name.
 
     Raises:
-        UsageError: another controller deploys a service, it is missing, or the order cannot be kept.
+        UsageError: another controller deploys a service, or it is missing.
     """
-    check_order({item.key: item.after for item in release.services})
     living = observer.services([item.name for item in release.services])
     for item in release.services:
         service = living.get(item.name)

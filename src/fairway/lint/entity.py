@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -213,7 +214,7 @@ def _plain(document: Document) -> Iterator[Entity]:
     root, keys = document.root, set(document.value)
     small = lowered(document).root
     names = set(small.value)
-    if isinstance(document.value.get("containerDefinitions"), list):
+    if isinstance(document.value.get("containerDefinitions"), list) or _is_misspelt(document.value):
         yield Entity(Kind.TASK_DEFINITION, root)
     elif isinstance(small["resources"].value, list) and ("version" in names or "hooks" in names):
         yield Entity(Kind.APPSPEC, root)
@@ -237,6 +238,13 @@ def _plain(document: Document) -> Iterator[Entity]:
         yield Entity(Kind.TARGET_GROUP, small)
     elif "networkConfiguration" in keys or ("taskDefinition" in keys and keys & _RUN):
         yield Entity(Kind.RUN_TASK, root)
+
+
+def _is_misspelt(value: dict[str, Any]) -> bool:
+    """A task definition whose containerDefinitions is written otherwise."""
+    return isinstance(value.get("family"), str) and any(
+        isinstance(item, list) and get_close_matches(key, ["containerDefinitions"]) for key, item in value.items()
+    )
 
 
 def _scalable_target(small: Node) -> Iterator[Entity]:

@@ -62,6 +62,8 @@ class Finding:
     """Such as `containerDefinitions[0].image`; empty where there is none, as in a script."""
     message: str
     remedy: str
+    why: str
+    """The rule's, as is the source."""
     source: str
     environments: tuple[str, ...] = ()
     """Those of the project in which it is found; empty outside of a project."""
@@ -73,4 +75,4 @@ class Finding:
 
 def find(rule: Rule, place: Place, message: str, *, field: str = "", remedy: str | None = None) -> Finding:
     """A finding of a rule; the remedy is the rule's own, unless a nearer one is known."""
-    return Finding(rule.code, rule.severity, place, field, message, remedy or rule.remedy, rule.source)
+    return Finding(rule.code, rule.severity, place, field, message, remedy or rule.remedy, rule.why, rule.source)

@@ -14,6 +14,7 @@ from fairway.lint.rules import (
     file_rules,
     health_rules,
     metric_rules,
+    model_rules,
     program_rules,
     project_rules,
     prose_rules,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from fairway.lint.finding import Finding, Rule
 
 FAMILIES: Final[dict[str, tuple[Rule, ...]]] = {
-    "Task definitions": (*task_rules.RULES, *composition_rules.RULES),
+    "Task definitions": (*task_rules.RULES, *composition_rules.RULES, *model_rules.RULES),
     "Containers": container_rules.RULES,
     "Health checks": health_rules.RULES,
     "Secrets": secret_rules.RULES,
@@ -50,6 +51,7 @@ RULES: Final[dict[str, Rule]] = {rule.code: rule for rules in FAMILIES.values() 
 _CHECKS: Final = (
     task_rules.check,
     composition_rules.check,
+    model_rules.check,
     container_rules.check,
     health_rules.check,
     secret_rules.check,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TAG: Final = "{{ tag }}"
 _ECR: Final = re.compile(r"\d{12}\.dkr\.ecr\..*")
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_ESCAPE: Final = re.compile(r"\$\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _NO_KEY: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _MOVING: Final = frozenset({"latest"})
 
@@ -71,7 +72,7 @@ def adopt(key: str, living: Living, default_strategy: Sequence[Mapping[str, Any]
     _refuse_texts(key, [service])
     literals = names_in([living.serving.document, service])
     path = next((check.path for check in living.checks if check.path), None)
-    return Adopted(key, definition, service, tag, literals, notes, path)
+    return Adopted(key, definition, _escaped(service), tag, literals, notes, path)
 
 
 def adopt_definition(
@@ -88,7 +89,7 @@ def adopt_definition(
     if tags:
         definition["tags"] = _pairs(tags)
     _refuse_texts(key, [definition])
-    return with_tag(secrets.without(definition, key), service)
+    return with_tag(_escaped(secrets.without(definition, key)), service)
 
 
 def _service(living: Living, default_strategy: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -132,6 +133,19 @@ def _texts(document: Any) -> Iterable[str]:
                 yield from _texts(item)
         case _:
             return
+
+
+def _escaped(document: Any) -> Any:
+    """With `$$${NAME}` for `$${NAME}`, which stands for `${NAME}` in a file."""
+    match document:
+        case str():
+            return _ESCAPE.sub(r"$\g<0>", document)
+        case list() | tuple():
+            return [_escaped(item) for item in document]
+        case dict():
+            return {key: _escaped(item) for key, item in document.items()}
+        case _:
+            return document
 
 
 def names_in(documents: Sequence[Any]) -> frozenset[str]:

@@ -44,6 +44,7 @@ class Entries:
         self._overlay = overlay
         self._overlay_path = overlay_path
         self._values = values
+        self._own = frozenset(table_of(overlay, "variables", overlay_path))
 
     def optional(self, name: str | None, kind: str) -> dict[str, Any] | None:
         if name is None:
@@ -51,7 +52,7 @@ class Entries:
         path = self._root / name
         overrides = table_of(table_of(self._overlay, "definitions", self._overlay_path), kind, self._overlay_path)
         document = self._merged(read_json(path), overrides, kind)
-        filled: dict[str, Any] = substitute(document, self._values, (path, self._overlay_path))
+        filled: dict[str, Any] = self._filled(document, (path, self._overlay_path))
         return filled
 
     def service(self, key: str, table: Mapping[str, Any]) -> ServiceSpec:
@@ -62,7 +63,7 @@ class Entries:
         if "service" in table:
             service_path = self._root / str(table["service"])
             document = self._merged(read_json(service_path), overrides.get("service", {}), key)
-            service = substitute(document, self._values, (service_path, self._overlay_path))
+            service = self._filled(document, (service_path, self._overlay_path))
             check_service(service, definition, service_path)
         scaling_path = self._root / str(table["scaling"]) if "scaling" in table else None
         checks = self._checks(key, table)
@@ -90,7 +91,7 @@ class Entries:
 
     def _scaling(self, path: Path, overrides: Mapping[str, Any], key: str) -> dict[str, Any]:
         merged = self._merged(read_json(path), overrides.get("scaling", {}), key)
-        filled: dict[str, Any] = substitute(merged, self._values, (path, self._overlay_path))
+        filled: dict[str, Any] = self._filled(merged, (path, self._overlay_path))
         check_scaling(filled, path)
         return filled
 
@@ -101,7 +102,7 @@ class Entries:
         run = run_path = None
         if "run" in table:
             run_path = self._root / str(table["run"])
-            run = substitute(read_json(run_path), self._values, (run_path,))
+            run = self._filled(read_json(run_path), (run_path,))
         return TaskSpec(
             key=key,
             definition=definition,
@@ -127,7 +128,7 @@ class Entries:
         names = {
             name: None if value is None else str(value) for name, value in (("rule", rule), ("schedule", schedule))
         }
-        filled: Any = substitute(names, self._values, (self._path, self._overlay_path))
+        filled: Any = self._filled(names, (self._path, self._overlay_path))
         return ScheduledSpec(
             key=key,
             definition=definition,
@@ -189,9 +190,12 @@ class Entries:
         document = read_json(path)
         check_task_definition(document, path)
         merged = self._merged(document, overrides.get("definition", {}), key)
-        filled: dict[str, Any] = substitute(merged, self._values, (path, self._overlay_path))
+        filled: dict[str, Any] = self._filled(merged, (path, self._overlay_path))
         check_task_definition(filled, path)
         return filled, path
+
+    def _filled(self, document: Any, files: tuple[Path, ...]) -> Any:
+        return substitute(document, self._values, files, own=self._own)
 
     def _image(self, table: Mapping[str, Any], kind: str, key: str) -> ImageSource | None:
         image = table.get("image")

@@ -13,6 +13,7 @@ from fairway.project.before import ENVIRONMENT_KEYS, PROJECT_KEYS, read_before
 from fairway.project.entries import Entries, check_names
 from fairway.project.head import fault_switches, read_on_failure, read_pin_secrets, read_retention, read_webhook
 from fairway.project.model import LOCAL, Environment, Project
+from fairway.project.order import check_order
 from fairway.project.read_checks import check_url, with_tasks
 from fairway.project.tables import check_keys, check_lint, table_of
 from fairway.project.text import did_you_mean, line_of, place
@@ -217,6 +218,7 @@ def _strings(table: Any, path: Path) -> dict[str, str]:
 def _check_references(services: Mapping[str, ServiceSpec], tasks: Mapping[str, TaskSpec], path: Path) -> None:
     for spec in services.values():
         check_names(spec.after, services, path, "services", spec.key, "after")
+    check_order({key: spec.after for key, spec in services.items()}, path)
     for task in tasks.values():
         check_names(task.before, services, path, "tasks", task.key, "before")
         check_names(task.after, services, path, "tasks", task.key, "after")

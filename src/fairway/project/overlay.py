@@ -12,12 +12,32 @@ from fairway.errors import UsageError
 from fairway.project.text import place_of_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
 BY_NAME: Final = frozenset({"containerDefinitions", "environment", "secrets"})
 """Lists whose items merge by their name."""
-_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+OF_THE_CONTAINER: Final = frozenset(
+    {
+        *("HOSTNAME", "PATH", "HOME", "PWD", "OLDPWD", "USER", "LOGNAME", "SHELL"),
+        *(
+            "ECS_CONTAINER_METADATA_URI",
+            "ECS_CONTAINER_METADATA_URI_V4",
+            "ECS_CONTAINER_METADATA_FILE",
+            "ECS_AGENT_URI",
+        ),
+        *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+        *("AWS_EXECUTION_ENV", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    }
+)
+"""Variables that a container has without anybody setting them, and the process that runs Fairway mostly has as well.
+
+Source: ECS Developer Guide, "Amazon ECS task metadata endpoint version 4", "Amazon ECS task IAM role", "Amazon ECS environment
+variables"; the others are the shell's.
+"""
+_COMMANDS: Final = frozenset({"command", "entryPoint"})
+"""Members whose words a shell in the container may read: of a container, its health check, an override."""
+_VARIABLE: Final = re.compile(r"(?P<escape>\$?)\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 _TAG: Final = re.compile(r"\{\{\s*tag\s*\}\}")
 
 
@@ -53,18 +73,37 @@ def _merge_by_name(base: list[Any], over: list[Any], key: str) -> list[Any]:
     return list(merged.values())
 
 
-def substitute(document: Any, variables: Mapping[str, str], files: Sequence[Path]) -> Any:
-    """The document with each `${NAME}` replaced.
+def substitute(
+    document: Any,
+    variables: Mapping[str, str],
+    files: Sequence[Path],
+    *,
+    own: Collection[str] | None = None,
+    is_command: bool = False,
+) -> Any:
+    """The document with each `${NAME}` replaced; `$${NAME}` stands for the text `${NAME}`.
+
+    In a command, what a container has by itself (`OF_THE_CONTAINER`) is replaced only where the project gives it a value of its
+    own: that of this process would be the name, the path or the region of the machine that deploys.
+
+    `own`: the names that the project itself sets; None: all of `variables`.
 
     Raises:
-        UsageError: a variable is not set; it stands in one of `files`, whose line is named.
+        UsageError: a variable is not set, or is meant for the container's shell; it stands in one of `files`, whose line is named.
     """
 
     def value_of(match: re.Match[str]) -> str:
-        name = match.group(1)
+        name, written = match["name"], match.group()
+        if match["escape"]:
+            return written[1:]
+        if is_command and name in OF_THE_CONTAINER and name not in (variables if own is None else own):
+            raise UsageError(
+                f"{place_of_text(files, written)}: {written} in a command is meant for the container's shell, and would be put in here",
+                hint=f"write ${name} (or ${written}, which stands for {written}); a value of yours goes under [variables] of the environment",
+            )
         if name not in variables:
             raise UsageError(
-                f"{place_of_text(files, match.group())}: ${{{name}}} is not set",
+                f"{place_of_text(files, written)}: {written} is not set",
                 hint=f"export {name}=… , or set it under [variables] of the environment",
             )
         return variables[name]
@@ -73,9 +112,12 @@ def substitute(document: Any, variables: Mapping[str, str], files: Sequence[Path
         case str():
             return _VARIABLE.sub(value_of, document)
         case list():
-            return [substitute(item, variables, files) for item in document]
+            return [substitute(item, variables, files, own=own, is_command=is_command) for item in document]
         case dict():
-            return {key: substitute(item, variables, files) for key, item in document.items()}
+            return {
+                key: substitute(item, variables, files, own=own, is_command=is_command or key in _COMMANDS)
+                for key, item in document.items()
+            }
         case _:
             return document
 

@@ -29,8 +29,8 @@ MOVING_TAG: Final = Rule(
     "moving-tag",
     Severity.WARNING,
     "An image whose tag can move",
-    "`latest`, or no tag, is whatever was pushed last. A revision with it does not say what ran, and going back to it does not "
-    "bring the old image back.",
+    "`latest`, or no tag, is whatever was pushed last, and so is what is called after a branch or a stage, such as `main`, `stable` "
+    "or `production`. A revision with it does not say what ran, and going back to it does not bring the old image back.",
     "name a version that is pushed once (`{{ tag }}` in a project), or a digest (@sha256:…)",
     "strategy document, Best Practices; Amazon ECR User Guide, Preventing image tags from being overwritten",
     task({"image": "shop:latest"}),
@@ -142,6 +142,14 @@ KEEP_ALIVE: Final = Rule(
 RULES: Final = (
     MOVING_TAG, LOGS_MISSING, LOG_OPTIONS, ROOT, NO_USER, WRITABLE, STOP_RANGE, STOP_DRAIN, KEEP_ALIVE,
 )  # fmt: skip
+MOVING_TAGS: Final = frozenset(
+    (
+        "latest", "main", "master", "trunk", "stable", "prod", "production", "staging", "stage", "dev", "develop", "development",
+        "release", "edge", "nightly", "canary",
+    )
+)  # fmt: skip
+"""What is called after a branch, a stage or a habit; in small letters."""
+_WRITTEN: Final = re.compile(r":[\w.-]+$")
 _DRAIN: Final = re.compile(
     r"(DRAIN|GRACEFUL|SHUTDOWN).*(SECONDS|TIMEOUT|DELAY)$|^(SECONDS|TIMEOUT).*(DRAIN|SHUTDOWN)", re.IGNORECASE
 )
@@ -166,8 +174,8 @@ def moving(image: str) -> str | None:
         return None
     last = image.rpartition("/")[2]
     name, colon, tag = last.partition(":")
-    if tag == "latest":
-        return "its tag is latest"
+    if tag.lower() in MOVING_TAGS:
+        return f"its tag is {tag}"
     return "it has no tag, which is latest" if name and not colon else None
 
 
@@ -176,7 +184,11 @@ def _image(container: Node) -> Iterator[Finding]:
     if image is None:
         return
     # where a placeholder may bring the tag, only a tag that is written counts
-    why = moving(image) if container["image"].literal is not None or image.endswith(":latest") else None
+    written = _WRITTEN.search(image)
+    if container["image"].literal is None:
+        why = moving(f"image{written.group()}") if written is not None and "@" not in image else None
+    else:
+        why = moving(image)
     if why is not None:
         yield container["image"].find(MOVING_TAG, f"container {container['name'].text}: {image}: {why}")
 

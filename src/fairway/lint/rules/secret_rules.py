@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from fairway.lint.document import is_placeholder
@@ -26,8 +27,8 @@ _ROLE: Final = "arn:aws:iam::123456789012:role/ecsTaskExecutionRole"
 VALUE: Final = Rule(
     "secret-in-the-open",
     Severity.ERROR,
-    "A secret in a plain environment variable",
-    "The value is in the repository, in every revision of the task definition, in the console and in the answers of describe "
+    "A secret in a plain environment variable or in a command",
+    "An option such as --password=…, an address with a password, a key, in environment, command, entryPoint or a health check: the value is in the repository, in every revision of the task definition, in the console and in the answers of describe "
     "calls. Whoever reads one of them has it.",
     "store it in Secrets Manager, name it under secrets, and change it: it has been seen",
     _SOURCE + "; strategy document, Best Practices",
@@ -97,9 +98,10 @@ REFERENCE: Final = Rule(
 )
 RULES: Final = (VALUE, NAME, TWICE, MISREAD, PARTIAL, REFERENCE)
 _SECRET_NAME: Final = re.compile(
-    r"(^|_)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SIGNING_?KEY|ENCRYPTION_?KEY)(_KEY)?$",
+    r"(^|_)(PASSWORD|PASSWD|REQUIREPASS|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SIGNING_?KEY|ENCRYPTION_?KEY)(_KEY)?$",
     re.IGNORECASE,
 )
+_GIVEN: Final = re.compile(r"(?P<dashes>--?)?(?P<name>[A-Za-z][\w-]*)(?:=(?P<value>.*))?")
 _LOOKS: Final = (
     (re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s:@]+@", re.IGNORECASE), "an address with a password"),
     (re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"), "an access key of AWS"),
@@ -121,10 +123,12 @@ def check(view: View) -> Iterator[Finding]:
     for entity in view.of(Kind.TASK_DEFINITION):
         for container in containers_of(entity.node):
             yield from _plain(container)
+            yield from _commands(container)
             yield from _secrets(container)
     for entity in view.of(Kind.RUN_TASK):
         for container in entity.node["overrides"]["containerOverrides"].objects():
             yield from _plain(container)
+            yield from _commands(container)
 
 
 def looks_secret(name: str, value: str) -> str | None:
@@ -148,6 +152,43 @@ def _plain(container: Node) -> Iterator[Finding]:
             yield variable["value"].find(VALUE, f"container {owner}: the value of {name} looks like {what}")
         elif _SECRET_NAME.search(name) and not is_placeholder(value) and not _HARMLESS.search(value):
             yield variable["name"].find(NAME, f"container {owner}: {name} is a plain variable")
+
+
+def _commands(container: Node) -> Iterator[Finding]:
+    """Secrets among the words of a command; each item of it is told once."""
+    owner, told = container["name"].text, set()
+    for command in (container["entryPoint"], container["command"], container["healthCheck"]["command"]):
+        for item in command:
+            what = looks_secret("", item.text or "")
+            if what is not None:
+                told.add(item.path)
+                yield item.find(VALUE, f"container {owner}: {what} stands in {command.field.rpartition('].')[2]}")
+        for name, value, item in _given(command):
+            if is_secret_word(name, value) and item.path not in told:
+                told.add(item.path)
+                yield item.find(
+                    VALUE, f"container {owner}: the value of {name} stands in {command.field.rpartition('].')[2]}"
+                )
+
+
+def _given(command: Node) -> Iterator[tuple[str, str, Node]]:
+    """The options and variables that a command gives values: `--name=value`, `--name value`, `NAME=value`."""
+    words = [(word, item) for item in command for word in (item.text or "").split()]
+    for (word, item), (following, next_item) in pairwise([*words, ("-", command)]):
+        match = _GIVEN.fullmatch(word.strip("\"'"))
+        if match is None:
+            continue
+        if match["value"] is not None:
+            yield match["name"], match["value"], item
+        elif match["dashes"] and not following.startswith("-"):
+            yield match["name"], following, next_item
+
+
+def is_secret_word(name: str, value: str) -> bool:
+    """A word of a command that is the value of something secret, and not where to look for it: no variable, path or ARN."""
+    value = value.strip("\"';,")
+    is_elsewhere = value.startswith(("$", "`", "/", "<", "@")) or is_placeholder(value)
+    return bool(_SECRET_NAME.search(name.replace("-", "_"))) and not is_elsewhere and not _HARMLESS.search(value)
 
 
 def _secrets(container: Node) -> Iterator[Finding]:

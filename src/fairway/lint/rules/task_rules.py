@@ -30,6 +30,8 @@ SIZES: Final = {
     16384: tuple(range(32768, 122881, 8192)),
 }
 """Fargate's CPU units -> the MiB that go with them."""
+LOG_DRIVERS: Final = ("awslogs", "splunk", "awsfirelens")
+"""Those of Fargate."""
 _VCPU: Final = re.compile(r"(?P<number>\d+|\d*\.\d+)\s*vcpu", re.IGNORECASE)
 _GIGABYTES: Final = re.compile(r"(?P<number>\d+|\d*\.\d+)\s*gb", re.IGNORECASE)
 
@@ -70,10 +72,10 @@ FARGATE_REFUSES: Final = Rule(
     "fargate-refuses",
     Severity.ERROR,
     "What Fargate does not have",
-    "Fargate takes the network mode awsvpc alone, no privileged containers, no links, no host or Docker volumes, no sharing of "
-    "the host's namespaces: registration fails, or the task can never be placed.",
+    "Fargate takes the network mode awsvpc and the log drivers awslogs, splunk and awsfirelens alone, no privileged containers, no "
+    "links, no host or Docker volumes, no sharing of the host's namespaces: registration fails, or the task can never be placed.",
     "leave it out, or run this task on EC2",
-    _GUIDE + "Differences in task definitions for Fargate",
+    _GUIDE + "Differences in task definitions for Fargate; Amazon ECS API Reference, LogConfiguration (logDriver)",
     fargate({"privileged": True}, networkMode="awsvpc"),
     fargate({"privileged": False}, networkMode="awsvpc"),
 )
@@ -263,6 +265,10 @@ def _fargate(node: Node) -> Iterator[Finding]:
     for container in containers_of(node):
         if container["privileged"].flag:
             yield container["privileged"].find(FARGATE_REFUSES, "Fargate runs no privileged container")
+        driver = container["logConfiguration"]["logDriver"]
+        if driver.literal is not None and driver.literal not in LOG_DRIVERS:
+            text = f"the log driver {driver.literal} is not supported by Fargate"
+            yield driver.find(FARGATE_REFUSES, text, remedy=f"one of {', '.join(LOG_DRIVERS)}")
         for name in ("dockerSecurityOptions", "extraHosts", "dnsServers", "dnsSearchDomains", "disableNetworking"):
             if container[name].value:
                 yield container[name].find(FARGATE_REFUSES, f"{name} is not supported by Fargate")
