@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fairway.cli.checked import Given, add_check_arguments, check_before
 from fairway.cli.choices import add_release_arguments, read_choices, read_duration
+from fairway.cli.command import command
 from fairway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,15 +99,18 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     return _run(_Deploying(arguments, out), out, getattr(arguments, "also_interrupted", None))
 
 
-def resume(run: str, arguments: argparse.Namespace, out: Output) -> int:
-    """Go on with a run, for another verb; a lock that somebody has is not waited for."""
+def resume(run: str, arguments: argparse.Namespace, out: Output, *, accepts: str | None = None) -> int:
+    """Go on with a run (empty: the only one), for another verb; a lock that somebody has is not waited for.
+
+    `accepts`: somebody has decided that what it deployed is good, and says why (or nothing).
+    """
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    words = ["--resume", run]
+    words = ["--resume", *([run] if run else [])]
     if arguments.timeout is not None:
         words += ["--timeout", arguments.timeout]
     wanted = parser.parse_args(words, argparse.Namespace(env=arguments.env))
-    return _run(_Deploying(wanted, out, waits=False), out)
+    return _run(_Deploying(wanted, out, waits=False, accepts=accepts), out)
 
 
 def _run(deploying: _Deploying, out: Output, also: Callable[[list[str]], list[str]] | None = None) -> int:
@@ -121,11 +125,14 @@ def _run(deploying: _Deploying, out: Output, also: Callable[[list[str]], list[st
 
 
 class _Deploying:
-    def __init__(self, arguments: argparse.Namespace, out: Output, *, waits: bool = True) -> None:
-        """`waits`: a resumed run waits for the locks of a process that is gone."""
+    def __init__(
+        self, arguments: argparse.Namespace, out: Output, *, waits: bool = True, accepts: str | None = None
+    ) -> None:
+        """`waits`: a resumed run waits for the locks of a process that is gone; `accepts`: why what it deployed is good."""
         self._arguments = arguments
         self._out = out
         self._waits = waits
+        self._accepts = accepts
         self.environment = arguments.env
         """--env as it was given."""
         self._place: Place
@@ -249,7 +256,7 @@ class _Deploying:
         """Go on with a run, as far as ECS says that it is."""
         from fairway.checks.checklist import Confirmed  # noqa: PLC0415 - only what a verb needs is imported
         from fairway.cli.where import Named, connect_to  # noqa: PLC0415
-        from fairway.deployment.journal import Journals, State, check_resumed  # noqa: PLC0415
+        from fairway.deployment.journal import Journals, check_resumed  # noqa: PLC0415
         from fairway.deployment.pin import settle  # noqa: PLC0415
         from fairway.deployment.register import Origin  # noqa: PLC0415
         from fairway.deployment.release import Choices, make_release  # noqa: PLC0415
@@ -258,6 +265,11 @@ class _Deploying:
         self._place = connect_to(self._project.environment, (), project=self._project)
         journal = Journals(self._place.aws, self._place.environment.cluster).find(self._arguments.resume or None)
         check_resumed(journal, self._choices)
+        if self._accepts is not None and not journal.is_deployed:
+            raise UsageError(
+                f"run {journal.run} has not deployed to its end: there is nothing to accept yet",
+                hint=command(f"deploy --resume {journal.run}", self.environment),
+            )
         choices = Choices(journal.services, journal.tag, journal.tags, journal.images, self._choices.sets)
         release = make_release(self._project, choices)
         self.keys = tuple(item.key for item in release.services)
@@ -265,7 +277,7 @@ class _Deploying:
         self._place = connect_to(self._project.environment, named, project=self._project)
         self._given = Given(tuple(map(Confirmed.read, journal.confirmed)), journal.urgent)
         steps = frozenset(Step(name) for name in journal.steps)
-        if journal.state is State.WATCHING:
+        if journal.is_deployed:
             steps -= {Step.MIGRATE, Step.REGISTER, Step.SERVICES}
         self._selection = Selection(steps | {Step.LOCK, Step.RECORD, Step.UNLOCK})
         origin = Origin(journal.run, journal.by, release.version, journal.commit, one_way=journal.one_way)
@@ -340,7 +352,7 @@ class _Deploying:
             context.listener = recorder = Recorder(listener, place.aws)
             pipeline = Pipeline(context, self._project, release, journal, options)
             self.begun = pipeline
-            result = pipeline.go()
+            result = pipeline.go() if self._accepts is None else pipeline.accept(self._accepts)
         ended = Ended(
             self._project,
             place,

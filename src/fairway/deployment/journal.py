@@ -38,6 +38,8 @@ class State(StrEnum):
     """It deploys: `deploy --resume` goes on."""
     WATCHING = "watching"
     """Its services serve; they are to be verified and watched: `watch --pending` goes on."""
+    HELD = "held"
+    """They were watched, and nothing is known: `watch --pending` watches anew, `watch --accept` says that they are good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,19 @@ class Journal:
     state: State = State.GOING
     since: datetime | None = None
     """The time from which on the services are watched."""
+
+    @property
+    def is_deployed(self) -> bool:
+        """Nothing is left to deploy: what is left is to look."""
+        return self.state is not State.GOING
+
+    def watched_since(self, now: datetime) -> datetime:
+        """When the watch begins that is done now.
+
+        One that was interrupted goes on with its own window. One that was held has seen all of its window, and no more numbers
+        come for that: it begins anew.
+        """
+        return now if self.since is None or self.state is State.HELD else self.since
 
 
 def hash_sets(sets: tuple[tuple[str, str | None, str, str], ...]) -> str:
@@ -152,7 +167,8 @@ def check_resumed(journal: Journal, choices: Choices) -> None:
         raise UsageError(
             f"run {journal.run} deploys {', '.join(journal.services)}", hint="leave the services out with --resume"
         )
-    if hash_sets(choices.sets) != journal.sets:
+    # what has been deployed is only looked at, and its values are not needed any more
+    if hash_sets(choices.sets) != journal.sets and (choices.sets or not journal.is_deployed):
         raise UsageError(
             f"run {journal.run} was started with another --set",
             hint="repeat it: its values are kept nowhere",
@@ -183,6 +199,12 @@ class Journals:
         watching = replace(journal, state=State.WATCHING, since=since)
         self.put(watching)
         return watching
+
+    def hold(self, journal: Journal) -> Journal:
+        """They were watched, and somebody has to decide."""
+        held = replace(journal, state=State.HELD)
+        self.put(held)
+        return held
 
     def end(self, run: str) -> None:
         """Nothing is left to do."""

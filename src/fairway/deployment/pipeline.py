@@ -7,7 +7,7 @@ from what ECS says. (`lint` and `check` refuse before the first change: the comm
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,14 +21,15 @@ from fairway.deployment.outcome import EXIT_CODES, Ending, overall
 from fairway.deployment.scheduled import Scheduled, started_before
 from fairway.deployment.services import Services, ServicesResult, register_once
 from fairway.deployment.steps import Selection, Step
-from fairway.deployment.subject import Finding, Health, Subject, is_held
+from fairway.deployment.subject import Finding, Health, Subject, is_held, needs_new_window
 from fairway.deployment.update import refuse_others
 from fairway.deployment.verify import verify
-from fairway.errors import UsageError
+from fairway.errors import DeploymentSuperseded, UsageError
 from fairway.observed import BAD, GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from fairway.aws.observe import Observer
     from fairway.deployment.context import Context
@@ -71,6 +72,20 @@ class Result:
     revisions: dict[str, TaskDefinition] = field(default_factory=dict)
     held: tuple[str, ...] = ()
     """Migrations because of which nothing went back by itself."""
+    watches_anew: bool = False
+    """All of the window was watched, and nothing is known: whoever goes on watches another one."""
+    accepted: str = ""
+    """Who has decided that what serves is good, and why."""
+
+    @property
+    def has_looked(self) -> bool:
+        """Everything was deployed: verifying or watching has begun."""
+        return bool(self.verified or self.watched)
+
+    @property
+    def is_undecided(self) -> bool:
+        """The new version serves, and whether it is good is not known."""
+        return self.exit_code == EXIT_CODES[Ending.HELD] and self.has_looked and not self.held
 
 
 def check_release(observer: Observer, release: Release) -> dict[str, Service]:
@@ -201,6 +216,37 @@ class Pipeline:
         self._end_journal()
         return self.result
 
+    def accept(self, why: str) -> Result:
+        """Somebody has decided that what serves is good: mark it so, and end the run. No service is changed.
+
+        Raises:
+            Locked: somebody verifies or watches it, or deploys one of the services.
+            DeploymentSuperseded: a service serves something else by now.
+        """
+        context, result = self._context, self.result
+        by = context.observer.aws.caller_arn()
+        with self._locks() as locks:
+            context.guard = locks.check
+            self._services.adopt()
+            self._scheduled.adopt()
+            self._refuse_what_is_not_ours()
+            result.accepted = f"accepted by {by}" + (f": {why}" if why else "")
+            context.tell("accepted", "", result.accepted, run=self._journal.run, by=by, why=why)
+            self._all_good(result.accepted)
+        self._end_journal()
+        return result
+
+    def _refuse_what_is_not_ours(self) -> None:
+        living = self._context.observer.services([item.name for item in self._release.services])
+        for item in self._release.services:
+            ours, service = self._services.result.followed.get(item.key), living.get(item.name)
+            if ours is None or service is None or service.task_definition != ours.target.arn:
+                serves = "is gone" if service is None else f"serves {service.task_definition.rsplit('/', 1)[-1]}"
+                raise DeploymentSuperseded(
+                    f"{item.name} {serves}, and not what run {self._journal.run} has deployed: nothing was marked",
+                    hint="see what was deployed since: fairway history; `fairway watch --pending` ends the run",
+                )
+
     def _locks(self) -> Locks:
         names = [item.name for item in self._release.services]
         names += [f"task.{task.key}" for task in self._release.before]
@@ -277,10 +323,11 @@ class Pipeline:
         context, selection, result = self._context, self._options.selection, self.result
         if Step.SERVICES not in selection and context.is_resumed:
             self._services.adopt()
-        subjects = self._subjects()
+            self._scheduled.adopt()
+        since = self._journal.watched_since(context.observer.aws.now())
+        subjects = self._subjects(since)
         if Step.LOCK in selection:
-            since = self._journal.since or context.observer.aws.now()
-            self._journal = replace(self._journals.watch(self._journal, since), since=since)
+            self._journal = self._journals.watch(self._journal, since)
         if Step.VERIFY in selection:
             context.tell("step", "", "verifying", step=str(Step.VERIFY))
             result.verified = self._verify(subjects)
@@ -316,9 +363,8 @@ class Pipeline:
             )
         return found
 
-    def _subjects(self) -> list[Subject]:
+    def _subjects(self, since: datetime) -> list[Subject]:
         observer = self._context.observer
-        since = self._journal.since or observer.aws.now()
         living = observer.services([item.name for item in self._release.services])
         subjects = []
         for item in self._release.services:
@@ -353,6 +399,10 @@ class Pipeline:
             return False
         if any(is_held(subject, findings[subject.key]) for subject in subjects if subject.key in findings):
             result.exit_code = EXIT_CODES[Ending.HELD]
+            if needs_new_window(findings.values()):
+                result.watches_anew = True
+                if Step.LOCK in self._options.selection:
+                    self._journal = self._journals.hold(self._journal)
             return False
         return True
 

@@ -108,6 +108,10 @@ def make_report(
 
 def verdict_of(result: Result) -> str:
     """In words."""
+    if result.accepted:
+        return f"deployed; {result.accepted}"
+    if result.is_undecided:
+        return "deployed, not decided"
     if result.exit_code == 0 and result.pending:
         return f"deployed; {' and '.join(str(step) for step in result.pending)} are left"
     return _WORDS.get(result.exit_code, "interrupted")
