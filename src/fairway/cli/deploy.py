@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from fairway.deployment.register import Origin
     from fairway.deployment.release import Choices, OneOff, Release, ScheduledRelease, ServiceRelease
     from fairway.deployment.steps import Selection
-    from fairway.observed import Service
     from fairway.project.model import Project
 
 EXAMPLES: Final = """  fairway deploy api --tag v2                     the service api, images with tag v2
@@ -207,20 +206,22 @@ class _Deploying:
         for key, serving in prepared.unchanged.items():
             label = "" if serving is None else serving.label()
             reason = f"nothing differs from {label}, which serves: no deployment (--force begins one)"
+            if key in prepared.proves:
+                reason += "; nobody has verified it: that is done now"
+            elif serving is not None and serving.verdict is None:
+                reason += "; nobody has verified it, and these steps do not"
             self._out.text(f"{key}: {reason}")
             arn = None if serving is None else serving.arn
             self._out.event("unchanged", service=names[key], task_definition=arn, reason=reason)
 
     def _deploy(self, whole: Release) -> int:
         from fairway.cli.ci import ci_address  # noqa: PLC0415 - only what a verb needs is imported
-        from fairway.cli.confirm import confirm  # noqa: PLC0415
-        from fairway.cli.linted import refuse_errors  # noqa: PLC0415
         from fairway.deployment.pin import pin_images  # noqa: PLC0415
         from fairway.deployment.pipeline import begin_journal  # noqa: PLC0415
         from fairway.deployment.prepare import prepare  # noqa: PLC0415
         from fairway.deployment.steps import Step  # noqa: PLC0415
 
-        place, out, environment = self._place, self._out, self._place.environment
+        place, out = self._place, self._out
         self._check_plan(whole)
         prepared = prepare(
             self._project, place.observer, whole, self._selection, force=self._arguments.force, ci=ci_address()
@@ -231,13 +232,9 @@ class _Deploying:
             out.event("finished", at=place.aws.now(), exit_code=0)
             return 0
         self.keys = tuple(item.key for item in release.services)
-        if Step.LINT in self._selection:
-            refuse_errors(self._project)
-        self._given = check_before(self._arguments, out, self._project, place, release, living, self._selection)
-        lines = self._intended(release, living, origin.one_way)
-        if not environment.is_local and not confirm(
-            out, lines, f"Deploy to {environment.name} (account {environment.account})?", yes=self._arguments.yes
-        ):
+        if prepared.deploys_nothing:
+            self._selection = self._selection.only_looking()
+        elif not self._is_to_be(prepared):
             out.text("nothing was changed")
             return 0
         if Step.REGISTER in self._selection and self._build(release):
@@ -246,11 +243,32 @@ class _Deploying:
         options = replace(self._options(origin.one_way), on_locked=lambda: self._check_plan(whole))
         context = self._context(origin)
         journal = replace(
-            begin_journal(context, self._project, release, self._choices, options, living),
+            begin_journal(context, self._project, release, self._choices, options, living, prepared.proves),
             urgent=self._given.urgent,
             confirmed=tuple(item.document() for item in self._given.confirmed),
         )
         return self._go(context, release, journal, options)
+
+    def _is_to_be(self, prepared: Prepared) -> bool:
+        """Lint, checks and whoever is asked agree.
+
+        Raises:
+            UsageError: lint or a check does not.
+        """
+        from fairway.cli.confirm import confirm  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.cli.linted import refuse_errors  # noqa: PLC0415
+        from fairway.deployment.steps import Step  # noqa: PLC0415
+
+        release, living, environment = prepared.release, prepared.living, self._place.environment
+        if Step.LINT in self._selection:
+            refuse_errors(self._project)
+        self._given = check_before(
+            self._arguments, self._out, self._project, self._place, release, living, self._selection
+        )
+        if environment.is_local:
+            return True
+        question = f"Deploy to {environment.name} (account {environment.account})?"
+        return confirm(self._out, self._intended(prepared), question, yes=self._arguments.yes)
 
     def _resume(self) -> int:
         """Go on with a run, as far as ECS says that it is."""
@@ -366,13 +384,17 @@ class _Deploying:
         conclude(out, ended, created=context.begun.services, environment=self._arguments.env)
         return result.exit_code
 
-    def _intended(self, release: Release, living: Mapping[str, Service], one_way: tuple[str, ...]) -> list[str]:
+    def _intended(self, prepared: Prepared) -> list[str]:
+        release, one_way = prepared.release, prepared.origin.one_way
         lines = [f"{task.key}: runs once, first" for task in release.before]
         if one_way:
             lines.append(f"  {', '.join(one_way)} cannot be undone: if this release fails, nothing goes back by itself")
         for item in release.services:
+            if item.key in prepared.proves:
+                lines.append(f"{item.name}: serves this already, and is verified")
+                continue
             images = ", ".join(str(container.get("image")) for container in item.definition["containerDefinitions"])
-            service = living.get(item.name)
+            service = prepared.living.get(item.name)
             now = "is created" if service is None else f"now {service.task_definition.rsplit('/', 1)[-1]}"
             lines.append(f"{item.name}: {images} ({now})")
         return lines

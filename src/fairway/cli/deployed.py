@@ -97,7 +97,8 @@ def _say(
 def in_a_word(result: Result) -> tuple[str, str]:
     """(how it ended, its colour). Pure."""
     if result.exit_code == 0:
-        return "deployed", "green"
+        # of a whole release that serves already, nothing is deployed
+        return "verified" if result.proved and not result.services.followed else "deployed", "green"
     if result.is_undecided:
         return "deployed, not decided", "yellow"
     if result.exit_code == _SUPERSEDED and result.has_looked:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from fairway.aws.calls import calling, error_code
-from fairway.errors import UsageError
+from fairway.errors import DeploymentHeld, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fairway.aws.session import Aws
     from fairway.deployment.release import Choices
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 ROOT: Final = "/fairway/run"
 _MOST_BYTES: Final = 4096
 """Of a standard parameter; a longer one becomes an advanced one."""
+
+
+class Unfinished(DeploymentHeld):
+    """Another run has begun this, and has not ended: its verdict is open."""
+
+    code = "unfinished-run"
 
 
 class State(StrEnum):
@@ -62,6 +68,8 @@ class Journal:
     """Those that are done; in their order."""
     before: Mapping[str, str] = field(default_factory=dict)
     """By key: `family:revision` that served before; a service that is created has none."""
+    proves: tuple[str, ...] = ()
+    """Keys of services that serve what is wanted already: nobody has verified it, and this run does."""
     scheduled_before: Mapping[str, str] = field(default_factory=dict)
     """By key of a scheduled task: the ARN of the task definition that was started before."""
     one_way: tuple[str, ...] = ()
@@ -108,6 +116,7 @@ def write(journal: Journal) -> str:
         "commit": journal.commit,
         "steps": list(journal.steps),
         "before": dict(journal.before),
+        "proves": list(journal.proves),
         "scheduled_before": dict(journal.scheduled_before),
         "one_way": list(journal.one_way),
         "urgent": journal.urgent,
@@ -136,6 +145,7 @@ def read(text: str) -> Journal | None:
             commit=document.get("commit"),
             steps=tuple(document.get("steps", ())),
             before=dict(document.get("before", {})),
+            proves=tuple(document.get("proves", ())),
             scheduled_before=dict(document.get("scheduled_before", {})),
             one_way=tuple(document.get("one_way", ())),
             urgent=document.get("urgent"),
@@ -173,6 +183,22 @@ def check_resumed(journal: Journal, choices: Choices) -> None:
             f"run {journal.run} was started with another --set",
             hint="repeat it: its values are kept nowhere",
         )
+
+
+def refuse_unfinished(journals: Iterable[Journal], keys: Sequence[str]) -> None:
+    """Make sure that no run which is to prove one of these services is unfinished: that run can also take them back. Pure.
+
+    Raises:
+        Unfinished: there is one.
+    """
+    for journal in journals:
+        found = [key for key in keys if key in journal.services]
+        if found:
+            raise Unfinished(
+                f"{', '.join(found)}: what is wanted serves already, and nobody has said that it is good; run {journal.run}, "
+                f"begun {journal.began:%Y-%m-%d %H:%M:%S} by {journal.by}, has not ended ({journal.state})",
+                hint=f"go on with it: fairway deploy --resume {journal.run}; or begin a new deployment: --force",
+            )
 
 
 class Journals:

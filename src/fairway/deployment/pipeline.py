@@ -7,7 +7,7 @@ from what ECS says. (`lint` and `check` refuse before the first change: the comm
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fairway.aws.observe import Observer
     from fairway.deployment.context import Context
     from fairway.deployment.lock import Holding
-    from fairway.deployment.release import Choices, OneOff, Release
+    from fairway.deployment.release import Choices, OneOff, Release, ServiceRelease
     from fairway.observed import Service, TaskDefinition
     from fairway.project.model import Project
 
@@ -74,6 +74,8 @@ class Result:
     """Migrations because of which nothing went back by itself."""
     watches_anew: bool = False
     """All of the window was watched, and nothing is known: whoever goes on watches another one."""
+    proved: dict[str, TaskDefinition] = field(default_factory=dict)
+    """By key: what served already, was not deployed by this run, and is verified and watched by it."""
     accepted: str = ""
     """Who has decided that what serves is good, and why."""
 
@@ -119,6 +121,7 @@ def begin_journal(
     choices: Choices,
     options: Options,
     living: Mapping[str, Service],
+    proves: tuple[str, ...] = (),
 ) -> Journal:
     """The journal of a run that begins now.
 
@@ -142,6 +145,7 @@ def begin_journal(
             for item in release.services
             if item.name in living
         },
+        proves=proves,
         scheduled_before=started_before(context.observer.aws, release.scheduled),
         one_way=options.one_way,
     )
@@ -164,9 +168,11 @@ class Pipeline:
         self._journal = journal
         self._options = options
         self._journals = Journals(context.observer.aws, context.observer.cluster)
+        # what serves already is looked at, and neither deployed nor taken back
+        deployed = tuple(item for item in release.services if item.key not in journal.proves)
         self._services = Services(
             context,
-            release,
+            replace(release, services=deployed),
             journal.before,
             gives_up=options.gives_up,
             held=bool(journal.one_way),
@@ -239,13 +245,23 @@ class Pipeline:
     def _refuse_what_is_not_ours(self) -> None:
         living = self._context.observer.services([item.name for item in self._release.services])
         for item in self._release.services:
-            ours, service = self._services.result.followed.get(item.key), living.get(item.name)
-            if ours is None or service is None or service.task_definition != ours.target.arn:
+            service = living.get(item.name)
+            ours = self._target_of(item)
+            if ours is None or service is None or service.task_definition != ours.arn:
                 serves = "is gone" if service is None else f"serves {service.task_definition.rsplit('/', 1)[-1]}"
                 raise DeploymentSuperseded(
                     f"{item.name} {serves}, and not what run {self._journal.run} has deployed: nothing was marked",
                     hint="see what was deployed since: fairway history; `fairway watch --pending` ends the run",
                 )
+
+    def _target_of(self, item: ServiceRelease) -> TaskDefinition | None:
+        """The revision that this run has deployed, or proves."""
+        followed = self._services.result.followed.get(item.key)
+        if followed is None and item.key in self._journal.proves:
+            found = self._context.observer.task_definition(self._journal.before[item.key], fresh=True)
+            self.result.proved[item.key] = found
+            return found
+        return None if followed is None else followed.target
 
     def _locks(self) -> Locks:
         names = [item.name for item in self._release.services]
@@ -264,7 +280,8 @@ class Pipeline:
         if Step.MIGRATE in selection:
             for task in self._release.before:
                 if not self._one_off(task):
-                    result.services.not_started = tuple(item.key for item in self._release.services)
+                    names = (item.key for item in self._release.services)
+                    result.services.not_started = tuple(key for key in names if key not in self._journal.proves)
                     return
         if Step.REGISTER in selection:
             result.revisions = self._services.register()
@@ -276,7 +293,7 @@ class Pipeline:
             if result.exit_code != 0:
                 return
             self._scheduled.move(result.revisions)
-        if not ({Step.VERIFY, Step.MONITOR} & (selection.steps | selection.later)):
+        if not selection.looks:
             self._all_good("deployed; neither verified nor watched")
             return
         self._look()
@@ -371,8 +388,7 @@ class Pipeline:
             service = living.get(item.name)
             if service is None:
                 raise UsageError(f"there is no service {item.name} to look at", hint="deploy it first")
-            followed = self._services.result.followed.get(item.key)
-            target = followed.target if followed else observer.task_definition(service.task_definition, fresh=True)
+            target = self._target_of(item) or observer.task_definition(service.task_definition, fresh=True)
             spec = self._project.services[item.key]
             subjects.append(Subject(item.key, item.name, target, spec.verify, spec.monitor, since))
         return subjects
@@ -409,6 +425,8 @@ class Pipeline:
     def _all_good(self, why: str) -> None:
         for item in self._services.result.followed.values():
             self._context.mark(item.target, GOOD, item.service, why=why)
+        for key, definition in self.result.proved.items():
+            self._context.mark(definition, GOOD, self.name_of(key), why=why.removeprefix("deployed, "))
         for key, definition in self._scheduled.moved.items():
             self._context.mark(definition, GOOD, key, why=why)
 
