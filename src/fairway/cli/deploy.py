@@ -139,6 +139,8 @@ class _Deploying:
         self._choices: Choices
         self._selection: Selection
         self._timeout: float | None = None
+        self._by_tag: frozenset[str] = frozenset()
+        """With --plan: images that the plan names by tag, since nobody had pushed them yet."""
         self.keys: tuple[str, ...] = ()
         """Of the services that are deployed."""
         self._given = Given()
@@ -166,7 +168,7 @@ class _Deploying:
         self.keys = tuple(item.key for item in release.services)
         named = [Named(item.key, item.name) for item in release.services]
         self._place = connect_to(self._project.environment, named, project=self._project)
-        return self._deploy(settle(self._place.aws, self._project, release))
+        return self._deploy(settle(self._place.aws, self._project, release, by_tag=self._by_tag))
 
     def _read_arguments(self) -> None:
         from fairway.deployment.steps import choose_steps  # noqa: PLC0415 - only what a verb needs is imported
@@ -187,12 +189,13 @@ class _Deploying:
         from fairway.deployment.plan_file import planned_choices  # noqa: PLC0415 - only for this option
 
         wanted = planned_choices(Path(self._arguments.plan))
+        self._by_tag = wanted.unpinned
         if choices.services or choices.tag or choices.tags or choices.images:
             return choices
         return replace(choices, services=wanted.services, tag=wanted.tag, tags=wanted.tags, images=wanted.images)
 
-    def _check_plan(self, release: Release) -> None:
-        """With --plan: refuse whatever is not exactly as it was planned."""
+    def _check_plan(self, release: Release, pinned: Release) -> None:
+        """With --plan: refuse whatever is not exactly as it was planned; `pinned` is the same as it is deployed."""
         if self._arguments.plan is None:
             return
         from fairway.aws.survey import survey  # noqa: PLC0415 - only for this option
@@ -200,7 +203,7 @@ class _Deploying:
 
         families = [str(task.definition["family"]) for task in release.before]
         living = survey(self._place.observer, [item.name for item in release.services], families)
-        check_plan_file(Path(self._arguments.plan), release, living, self._place.environment.name)
+        check_plan_file(Path(self._arguments.plan), release, living, self._place.environment.name, pinned=pinned)
 
     def _say_unchanged(self, prepared: Prepared, names: Mapping[str, str]) -> None:
         for key, serving in prepared.unchanged.items():
@@ -214,7 +217,7 @@ class _Deploying:
             arn = None if serving is None else serving.arn
             self._out.event("unchanged", service=names[key], task_definition=arn, reason=reason)
 
-    def _deploy(self, whole: Release) -> int:
+    def _deploy(self, planned: Release) -> int:
         from fairway.cli.ci import ci_address  # noqa: PLC0415 - only what a verb needs is imported
         from fairway.deployment.pin import pin_images  # noqa: PLC0415
         from fairway.deployment.pipeline import begin_journal  # noqa: PLC0415
@@ -222,7 +225,8 @@ class _Deploying:
         from fairway.deployment.steps import Step  # noqa: PLC0415
 
         place, out = self._place, self._out
-        self._check_plan(whole)
+        whole = pin_images(place.aws, planned) if self._by_tag else planned
+        self._check_plan(planned, whole)
         prepared = prepare(
             self._project, place.observer, whole, self._selection, force=self._arguments.force, ci=ci_address()
         )
@@ -240,7 +244,7 @@ class _Deploying:
         if Step.REGISTER in self._selection and self._build(release):
             release = pin_images(place.aws, release)
         # until the locks are held somebody else may deploy: a plan is held against what lives once more
-        options = replace(self._options(origin.one_way), on_locked=lambda: self._check_plan(whole))
+        options = replace(self._options(origin.one_way), on_locked=lambda: self._check_plan(planned, whole))
         context = self._context(origin)
         journal = replace(
             begin_journal(context, self._project, release, self._choices, options, living, prepared.proves),
