@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from tests.deployment.builders import a_definition, at
 
+from fairway.cli.unfinished import standing_of
 from fairway.deployment.journal import Journal, State, Unfinished, refuse_unfinished
 from fairway.deployment.prepare import unproved
 
@@ -86,14 +89,38 @@ def test_what_is_found_unhealthy_then_is_marked_and_stays(project, fairway, ecs)
     assert deployments(ecs, project, "worker") == 1
 
 
+@pytest.mark.parametrize(
+    ("state", "driven", "text", "commands"),
+    [
+        pytest.param(State.GOING, True, "is under way: it deploys", [], id="somebody deploys"),
+        pytest.param(State.WATCHING, True, "is under way: it is verified and watched", [], id="somebody watches"),
+        pytest.param(State.GOING, False, "has not deployed to its end", ["deploy --resume run-1"], id="killed in the middle"),
+        pytest.param(State.WATCHING, False, "still to be verified or watched", ["watch --pending"], id="the watch is open"),
+        pytest.param(State.HELD, False, "whether it is good is not known", ["watch --pending", 'watch --accept run-1 --why "…"', "rollback"], id="held"),
+    ],
+)  # fmt: skip
+def test_how_far_a_run_is(state, driven, text, commands):
+    journal = Journal("run-1", "anna", at(0), "local", ("api", "worker"), tag="v7", state=state)
+    said, following = standing_of(journal, None, is_driven=driven)
+    assert said.startswith("(api, worker v7; begun 2026-11-26 12:00:00 by anna) ")
+    assert text in said
+    assert len(following) == len(commands)
+    assert all(expected in line for expected, line in zip(commands, following, strict=True))
+
+
 @pytest.mark.slow
 def test_the_run_that_is_to_verify_it_goes_first(project, fairway, ecs):
     assert fairway("deploy", "worker", "--tag", "v1", "--until", "shifted")[0] == 0
+    _, out, _ = fairway("status", "worker", "--json")
+    [run] = [found for found in map(json.loads, out.splitlines()) if "run" in found]
+    assert (run["state"], run["driven"], run["services"]) == ("watching", False, ["worker"])
+    assert "watch --pending" in run["next"][0]
     code, _, err = fairway("deploy", "worker", "--tag", "v1")
     assert code == 6
     assert "has not ended (watching)" in err
     assert "deploy --resume" in err
     assert fairway("deploy", "--resume")[0] == 0
+    assert "run 2" not in fairway("status", "worker")[1]
     assert tags_of(ecs, project, "worker")["fairway:verdict"] == "good"
     assert fairway("deploy", "worker", "--tag", "v1")[0] == 0
     assert deployments(ecs, project, "worker") == 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fairway.deployment.journal import Journal, Journals, hash_sets
-from fairway.deployment.lock import Locks
+from fairway.deployment.lock import TASK, Locks
 from fairway.deployment.monitor import monitor
 from fairway.deployment.one_off import OneOffResult, run_one_off
 from fairway.deployment.order import check_order
@@ -265,7 +265,7 @@ class Pipeline:
 
     def _locks(self) -> Locks:
         names = [item.name for item in self._release.services]
-        names += [f"task.{task.key}" for task in self._release.before]
+        names += [f"{TASK}{task.key}" for task in self._release.before]
         return Locks(
             self._context.observer.aws,
             self._context.observer.cluster,
