@@ -75,12 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="RUN",
-        help="go on with a run that was killed, or lost its connection, where ECS says that it is",
+        help="go on with a run that was killed, or lost its connection, where ECS says that it is (the only one, without RUN)",
     )
     parser.add_argument(
         "--force",
         action="store_true",
-        help="deploy services that serve exactly this already, too: their tasks are replaced",
+        help="deploy services that serve exactly this already, too: their tasks are replaced; with --resume: go on although "
+        "somebody has changed a service since",
     )
     parser.add_argument("--take-over", action="store_true", help="take the locks from whoever has them")
     parser.add_argument(
@@ -327,6 +328,7 @@ class _Deploying:
             self._selection,
             gives_up=not arguments.no_give_up,
             take_over=arguments.take_over,
+            despite_changes=arguments.force,
             rolls_back_over_time=arguments.on_timeout == "rollback",
             one_way=one_way,
             on_wait=self._wait if arguments.resume is not None and self._waits else None,

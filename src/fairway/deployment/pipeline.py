@@ -47,6 +47,8 @@ class Options:
     gives_up: bool = True
     take_over: bool = False
     """Take the locks, whoever has them."""
+    despite_changes: bool = False
+    """Go on with a run although somebody has changed a service since it began."""
     rolls_back_over_time: bool = False
     """When `--timeout` is over: roll back, instead of leaving it to ECS."""
     one_way: tuple[str, ...] = ()
@@ -198,6 +200,7 @@ class Pipeline:
 
         Raises:
             Locked: somebody else deploys one of the services.
+            ChangedSince: the run is resumed, and somebody has changed a service that it has not deployed yet.
             LockLost: our lock was taken over meanwhile; nothing more is changed.
             AwsError: AWS refused before any service was changed.
         """
@@ -208,6 +211,12 @@ class Pipeline:
             self._context.guard = locks.check
             if self._options.on_locked is not None:
                 self._options.on_locked()
+            if (
+                self._context.is_resumed
+                and Step.SERVICES in self._options.selection
+                and not self._options.despite_changes
+            ):
+                self._services.refuse_changed()
             self._end_others()
             self._journals.put(self._journal)
             try:
