@@ -61,7 +61,7 @@ class Deployed:
     report: dict[str, Any]
     """What `.fairway/reports/RUN.json` holds."""
     unchanged: tuple[str, ...] = ()
-    """Services that serve exactly this already, and were left alone."""
+    """Services that serve exactly this already, and were not deployed; whose revision nobody had verified, that was verified."""
 
     @property
     def exit_code(self) -> int:
@@ -99,6 +99,7 @@ def deploy(
     `FAIRWAY_CONFIRM_NAME` says so, too. All of it is in the report.
 
     Raises:
+        DeploymentHeld: everything serves already, and the run that is to prove it has not ended.
         UsageError: lint finds errors, a check fails, a point of the checklist is open, a definition is wrong, the account is
             another one; nothing was changed.
         Locked: somebody else deploys one of the services.
@@ -111,11 +112,13 @@ def deploy(
     release = settle(aws, project, make_release(project, choices))
     prepared = prepare(project, observer, release, selection, force=force, ci=ci)
     release, origin = prepared.release, prepared.origin
+    if prepared.deploys_nothing:
+        selection = selection.only_looking()
     errors = errors_of(project) if Step.LINT in selection else ()
     if errors:
         raise UsageError(f"lint finds {errors[0].place}: {errors[0].message}", hint=errors[0].remedy)
     confirmed: tuple[dict[str, Any], ...] = ()
-    if release.services:
+    if not prepared.deploys_nothing:
         codes = None if Step.CHECK in selection else PEAK_HOURS
         found = check(project, observer, release, prepared.living, urgent=urgent, codes=codes).findings
         failed = [item for item in found if item.state is State.FAILED]
@@ -124,14 +127,14 @@ def deploy(
             raise UsageError(f"{failed[0].code}: {said}", hint=failed[0].remedy)
         if Step.CHECK in selection:
             confirmed = _go_through(project, aws, found, confirm or {})
-    options = replace(options, one_way=origin.one_way)
+    options = replace(options, selection=selection, one_way=origin.one_way)
     recorder = Recorder(listener or Silent(), aws)
     context = Context(observer, pace, recorder, origin, timeout_seconds=timeout_seconds)
     began, since = aws.now(), monotonic()
     result = Result()
     if release.services:
         journal = replace(
-            begin_journal(context, project, release, choices, options, prepared.living),
+            begin_journal(context, project, release, choices, options, prepared.living, prepared.proves),
             urgent=urgent,
             confirmed=confirmed,
         )

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import boto3
 import botocore.client
 import pytest
 
@@ -131,13 +132,41 @@ def test_a_plan_file_is_done_exactly_or_refused(project, fairway, ecs, tmp_path)
     assert "v2" in out
     code, _, err = fairway("deploy", "--plan", file)
     assert code == 2
-    assert f"{project.cluster}-api:1 served, and now {project.cluster}-api:2 does" in err
+    assert "has been carried out already: what it plans serves" in err
     assert fairway("plan", "api", "--tag", "v3", "--out", file)[0] == 0
     code, _, err = fairway("deploy", "api", "--tag", "v4", "--plan", file)
     assert code == 2
     assert "api: its task definition renders differently now" in err
     revisions = ecs.list_task_definitions(familyPrefix=f"{project.cluster}-api")["taskDefinitionArns"]
     assert len(revisions) == 2, "nothing was changed"
+
+
+def test_a_plan_holds_after_its_image_was_pushed(project, fairway, ecs, engine, tmp_path):
+    file = str(tmp_path / "release.plan")
+    repository = project.cluster.lower()
+    ecr = boto3.client(
+        "ecr",
+        endpoint_url=engine.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    address = ecr.create_repository(repositoryName=repository)["repository"]["repositoryUri"]
+    definition = project.read("api.task.json")
+    definition["containerDefinitions"][0]["image"] = f"{address}:{{{{ tag }}}}"
+    project.write("api.task.json", definition)
+    colour = ("--set", "api:COLOUR=green")
+    assert fairway("plan", "api", "--tag", "v1", *colour, "--out", file)[0] == 0
+    ecr.put_image(repositoryName=repository, imageManifest=json.dumps({"schemaVersion": 2}), imageTag="v1")
+    code, out, err = fairway("deploy", "--plan", file, *colour)
+    assert code == 0, out + err
+    [container] = ecs.describe_task_definition(taskDefinition=f"{project.cluster}-api")["taskDefinition"][
+        "containerDefinitions"
+    ]
+    assert container["image"].startswith(f"{address}@sha256:")
+    code, _, err = fairway("deploy", "--plan", file, *colour)
+    assert code == 2
+    assert "has been carried out already" in err
 
 
 def test_a_plan_is_held_against_what_lives_once_more_under_the_lock(project, fairway, ecs, tmp_path, monkeypatch):

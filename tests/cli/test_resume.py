@@ -132,6 +132,25 @@ def test_a_resumed_run_is_the_same_run(project, fairway, ecs, engine):
     assert report["urgent"] == "customers cannot pay", "said before the first process was killed"
 
 
+def test_what_somebody_has_taken_back_meanwhile_is_not_deployed_over(project, fairway, ecs):
+    assert fairway("deploy", "--tag", "v1")[0] == 0
+    assert fairway("deploy", "--tag", "v2")[0] == 0
+    # in the migrations of v3: no service is changed yet
+    assert run_tool(project, 8, "before", "deploy", "--tag", "v3")[0] == -signal.SIGKILL
+    assert "has not deployed to its end" in fairway("status")[1]
+    assert fairway("rollback", "api", "--yes")[0] == 0
+    code, _, err = fairway("deploy", "--resume")
+    assert code == 7
+    family = f"{project.cluster}-api"
+    assert f"{family}:2 served in api when it began, and now {family}:1 does" in err
+    assert "--force" in err
+    [api] = ecs.describe_services(cluster=project.cluster, services=["api"])["services"]
+    assert api["taskDefinition"].endswith(f"{family}:1")
+    assert fairway("deploy", "--resume", "--force")[0] == 0
+    [api] = ecs.describe_services(cluster=project.cluster, services=["api"])["services"]
+    assert api["taskDefinition"].endswith(f"{family}:3")
+
+
 def test_a_new_deployment_ends_what_was_left_of_an_older_one(project, fairway, engine):
     assert fairway("deploy", "--tag", "v1")[0] == 0
     assert run_tool(project, 10, "before", "deploy", "--tag", "v2")[0] == -signal.SIGKILL

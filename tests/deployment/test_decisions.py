@@ -11,6 +11,7 @@ from fairway.deployment.order import ready
 from fairway.deployment.outcome import Ending, Outcome
 from fairway.deployment.register import Origin, tag_value, with_tags
 from fairway.deployment.rollback import newest_release, reversed_order
+from fairway.deployment.services import changed_since
 from fairway.deployment.update import create_request, refuse_others, update_request
 from fairway.errors import UsageError
 from fairway.observed import ContainerState
@@ -29,6 +30,20 @@ AFTER = {"worker": (), "api": ("worker",), "web": ("api", "elsewhere"), "mailer"
 )  # fmt: skip
 def test_what_may_start(started, done, expected):
     assert ready(AFTER, started, done) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        pytest.param("shop-api:6", "shop-api:6", [], id="nobody has touched it"),
+        pytest.param(None, None, [], id="it is still to be created"),
+        pytest.param("shop-api:6", "shop-api:5", ["shop-api:6 served in api when it began, and now shop-api:5 does"], id="rolled back meanwhile"),
+        pytest.param("shop-api:6", None, ["shop-api:6 served in api when it began, and the service is gone now"], id="deleted meanwhile"),
+        pytest.param(None, "shop-api:1", ["api did not exist when it began, and now shop-api:1 serves there"], id="created meanwhile"),
+    ],
+)  # fmt: skip
+def test_what_somebody_has_changed_since_a_run_began(before, now, expected):
+    assert changed_since("api", before, now) == expected
 
 
 def test_services_go_back_in_the_reverse_order():

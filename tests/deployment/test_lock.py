@@ -16,7 +16,19 @@ from tests.deployment.builders import T0, at
 
 from fairway.aws.session import Aws
 from fairway.clock import wall_now
-from fairway.deployment.lock import EXPIRY, Entry, Holding, Locked, LockLost, Locks, newest, read_entry, write_holding
+from fairway.deployment.lock import (
+    EXPIRY,
+    Entry,
+    Holding,
+    Locked,
+    LockLost,
+    Locks,
+    names_held,
+    newest,
+    read_entry,
+    refusal,
+    write_holding,
+)
 from fairway.project.model import Environment
 
 HELD = Holding("arn:aws:iam::123456789012:user/anna", "run-1", "laptop:7:abc", T0, T0 + EXPIRY)
@@ -80,6 +92,36 @@ def test_a_second_run_is_refused_and_told_who_has_it(aws, name):
     with Locks(aws, "shop", [name], "run-2"):
         assert list(entries(aws, name)) == ["2"], "numbers go on, and what is below is gone"
     assert entries(aws, name)["2"].holding.released
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "message", "hint"),
+    [
+        pytest.param("api", ["api", "task.migrations", "worker"], "api is being deployed by anna since 12:00:00 UTC (run run-1, which deploys api, worker)", "fairway status shop/api shop/worker;", id="a service"),
+        pytest.param("task.migrations", ["task.migrations", "worker"], "the one-off task migrations is being run by anna since 12:00:00 UTC (run run-1, which deploys worker)", "fairway status shop/worker;", id="a one-off task is no service: its run's services are named"),
+        pytest.param("task.migrations", ["task.migrations"], "(run run-1);", "fairway status;", id="nothing else is held"),
+    ],
+)  # fmt: skip
+def test_who_is_kept_out_is_told_by_whom_and_a_command_that_works(name, names, message, hint):
+    holding = Holding("anna", "run-1", "host:1:a", T0, T0 + timedelta(minutes=2))
+    told = refusal(name, holding, names, "shop", 61.4)
+    assert message in told.message
+    assert "61 s more" in told.message
+    assert hint in str(told.hint)
+
+
+def test_what_a_run_holds():
+    def entry(number, run="run-1", **members):
+        return Entry(number, replace(Holding("anna", run, "host:1:a", T0, T0 + timedelta(minutes=2)), **members))
+
+    entries = {
+        "worker": [entry(1, "run-0"), entry(2)],
+        "api": [entry(1)],
+        "web": [entry(1, released=True)],
+        "mailer": [entry(1), entry(2, "run-2")],
+    }
+    assert names_held(entries, "run-1", T0) == ["api", "worker"]
+    assert names_held(entries, "run-1", T0 + timedelta(minutes=3)) == []
 
 
 @pytest.mark.slow

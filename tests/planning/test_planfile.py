@@ -21,7 +21,7 @@ from tests.planning.builders import (
 from fairway.deployment.plan_file import check_plan_file, planned_choices, write_plan_file
 from fairway.errors import UsageError
 from fairway.observed import Living
-from fairway.planning.planfile import Wanted, plan_document
+from fairway.planning.planfile import Wanted, plan_document, unpinned_images
 
 WANTED = Wanted(("api",), "v2", (), (("", "shop/api:v2"),), ("api:DB_PASSWORD",))
 NOW = as_deployed(a_service_file(), a_definition())
@@ -52,7 +52,7 @@ def test_it_holds_while_nothing_differs(tmp_path):
     check_plan_file(path, RELEASE, surroundings(NOW), "production")
     scaled = as_deployed(a_service_file(), a_definition(), desired=17)
     check_plan_file(path, RELEASE, surroundings(scaled), "production")
-    assert planned_choices(path) == WANTED
+    assert planned_choices(path) == replace(WANTED, unpinned=frozenset(unpinned_images(RELEASE)))
 
 
 def service_of(**members):
@@ -96,6 +96,35 @@ def test_it_is_refused(tmp_path, release, around, environment, reason):
     assert reason in error.value.message
     assert "nothing was changed" in error.value.message
     assert error.value.hint
+
+
+def carried_out(tag="v2", number=8):
+    was = as_deployed(a_service_file(), a_definition(tag))
+    assert was.service is not None
+    assert was.serving is not None
+    serving = replace(was.serving, arn=was.serving.arn.replace(":7", f":{number}"))
+    rollout = replace(was.service.rollouts[0], id="ecs-svc/2", task_definition=serving.arn, state="COMPLETED")
+    service = replace(was.service, task_definition=serving.arn, rollouts=(rollout,))
+    return replace(was, service=service, serving=serving, deployed=serving)
+
+
+@pytest.mark.parametrize(
+    ("release", "around", "said"),
+    [
+        pytest.param(RELEASE, carried_out(), True, id="what it plans serves"),
+        pytest.param(RELEASE, carried_out("v9"), False, id="something else serves"),
+        pytest.param(RELEASE, NOW, None, id="nothing has happened since"),
+        pytest.param(a_release(a_definition("v3"), a_service_file(), before=(a_one_off(),)), carried_out("v3"), False, id="it is another release that serves"),
+    ],
+)  # fmt: skip
+def test_a_plan_that_was_carried_out_is_said_to_be(tmp_path, release, around, said):
+    path = kept(tmp_path)
+    if said is None:
+        check_plan_file(path, release, surroundings(around), "production")
+        return
+    with pytest.raises(UsageError) as error:
+        check_plan_file(path, release, surroundings(around), "production")
+    assert ("has been carried out already" in error.value.message) is said
 
 
 def test_a_value_that_was_set_has_to_be_given_again(tmp_path):

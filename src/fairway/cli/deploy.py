@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fairway.cli.checked import Given, add_check_arguments, check_before
 from fairway.cli.choices import add_release_arguments, read_choices, read_duration
+from fairway.cli.command import command
 from fairway.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from fairway.deployment.register import Origin
     from fairway.deployment.release import Choices, OneOff, Release, ScheduledRelease, ServiceRelease
     from fairway.deployment.steps import Selection
-    from fairway.observed import Service
     from fairway.project.model import Project
 
 EXAMPLES: Final = """  fairway deploy api --tag v2                     the service api, images with tag v2
@@ -75,12 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="RUN",
-        help="go on with a run that was killed, or lost its connection, where ECS says that it is",
+        help="go on with a run that was killed, or lost its connection, where ECS says that it is (the only one, without RUN)",
     )
     parser.add_argument(
         "--force",
         action="store_true",
-        help="deploy services that serve exactly this already, too: their tasks are replaced",
+        help="deploy services that serve exactly this already, too: their tasks are replaced; with --resume: go on although "
+        "somebody has changed a service since",
     )
     parser.add_argument("--take-over", action="store_true", help="take the locks from whoever has them")
     parser.add_argument(
@@ -98,15 +99,18 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     return _run(_Deploying(arguments, out), out, getattr(arguments, "also_interrupted", None))
 
 
-def resume(run: str, arguments: argparse.Namespace, out: Output) -> int:
-    """Go on with a run, for another verb; a lock that somebody has is not waited for."""
+def resume(run: str, arguments: argparse.Namespace, out: Output, *, accepts: str | None = None) -> int:
+    """Go on with a run (empty: the only one), for another verb; a lock that somebody has is not waited for.
+
+    `accepts`: somebody has decided that what it deployed is good, and says why (or nothing).
+    """
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    words = ["--resume", run]
+    words = ["--resume", *([run] if run else [])]
     if arguments.timeout is not None:
         words += ["--timeout", arguments.timeout]
     wanted = parser.parse_args(words, argparse.Namespace(env=arguments.env))
-    return _run(_Deploying(wanted, out, waits=False), out)
+    return _run(_Deploying(wanted, out, waits=False, accepts=accepts), out)
 
 
 def _run(deploying: _Deploying, out: Output, also: Callable[[list[str]], list[str]] | None = None) -> int:
@@ -121,11 +125,14 @@ def _run(deploying: _Deploying, out: Output, also: Callable[[list[str]], list[st
 
 
 class _Deploying:
-    def __init__(self, arguments: argparse.Namespace, out: Output, *, waits: bool = True) -> None:
-        """`waits`: a resumed run waits for the locks of a process that is gone."""
+    def __init__(
+        self, arguments: argparse.Namespace, out: Output, *, waits: bool = True, accepts: str | None = None
+    ) -> None:
+        """`waits`: a resumed run waits for the locks of a process that is gone; `accepts`: why what it deployed is good."""
         self._arguments = arguments
         self._out = out
         self._waits = waits
+        self._accepts = accepts
         self.environment = arguments.env
         """--env as it was given."""
         self._place: Place
@@ -133,6 +140,8 @@ class _Deploying:
         self._choices: Choices
         self._selection: Selection
         self._timeout: float | None = None
+        self._by_tag: frozenset[str] = frozenset()
+        """With --plan: images that the plan names by tag, since nobody had pushed them yet."""
         self.keys: tuple[str, ...] = ()
         """Of the services that are deployed."""
         self._given = Given()
@@ -160,7 +169,7 @@ class _Deploying:
         self.keys = tuple(item.key for item in release.services)
         named = [Named(item.key, item.name) for item in release.services]
         self._place = connect_to(self._project.environment, named, project=self._project)
-        return self._deploy(settle(self._place.aws, self._project, release))
+        return self._deploy(settle(self._place.aws, self._project, release, by_tag=self._by_tag))
 
     def _read_arguments(self) -> None:
         from fairway.deployment.steps import choose_steps  # noqa: PLC0415 - only what a verb needs is imported
@@ -181,12 +190,13 @@ class _Deploying:
         from fairway.deployment.plan_file import planned_choices  # noqa: PLC0415 - only for this option
 
         wanted = planned_choices(Path(self._arguments.plan))
+        self._by_tag = wanted.unpinned
         if choices.services or choices.tag or choices.tags or choices.images:
             return choices
         return replace(choices, services=wanted.services, tag=wanted.tag, tags=wanted.tags, images=wanted.images)
 
-    def _check_plan(self, release: Release) -> None:
-        """With --plan: refuse whatever is not exactly as it was planned."""
+    def _check_plan(self, release: Release, pinned: Release) -> None:
+        """With --plan: refuse whatever is not exactly as it was planned; `pinned` is the same as it is deployed."""
         if self._arguments.plan is None:
             return
         from fairway.aws.survey import survey  # noqa: PLC0415 - only for this option
@@ -194,27 +204,30 @@ class _Deploying:
 
         families = [str(task.definition["family"]) for task in release.before]
         living = survey(self._place.observer, [item.name for item in release.services], families)
-        check_plan_file(Path(self._arguments.plan), release, living, self._place.environment.name)
+        check_plan_file(Path(self._arguments.plan), release, living, self._place.environment.name, pinned=pinned)
 
     def _say_unchanged(self, prepared: Prepared, names: Mapping[str, str]) -> None:
         for key, serving in prepared.unchanged.items():
             label = "" if serving is None else serving.label()
             reason = f"nothing differs from {label}, which serves: no deployment (--force begins one)"
+            if key in prepared.proves:
+                reason += "; nobody has verified it: that is done now"
+            elif serving is not None and serving.verdict is None:
+                reason += "; nobody has verified it, and these steps do not"
             self._out.text(f"{key}: {reason}")
             arn = None if serving is None else serving.arn
             self._out.event("unchanged", service=names[key], task_definition=arn, reason=reason)
 
-    def _deploy(self, whole: Release) -> int:
+    def _deploy(self, planned: Release) -> int:
         from fairway.cli.ci import ci_address  # noqa: PLC0415 - only what a verb needs is imported
-        from fairway.cli.confirm import confirm  # noqa: PLC0415
-        from fairway.cli.linted import refuse_errors  # noqa: PLC0415
         from fairway.deployment.pin import pin_images  # noqa: PLC0415
         from fairway.deployment.pipeline import begin_journal  # noqa: PLC0415
         from fairway.deployment.prepare import prepare  # noqa: PLC0415
         from fairway.deployment.steps import Step  # noqa: PLC0415
 
-        place, out, environment = self._place, self._out, self._place.environment
-        self._check_plan(whole)
+        place, out = self._place, self._out
+        whole = pin_images(place.aws, planned) if self._by_tag else planned
+        self._check_plan(planned, whole)
         prepared = prepare(
             self._project, place.observer, whole, self._selection, force=self._arguments.force, ci=ci_address()
         )
@@ -224,32 +237,49 @@ class _Deploying:
             out.event("finished", at=place.aws.now(), exit_code=0)
             return 0
         self.keys = tuple(item.key for item in release.services)
-        if Step.LINT in self._selection:
-            refuse_errors(self._project)
-        self._given = check_before(self._arguments, out, self._project, place, release, living, self._selection)
-        lines = self._intended(release, living, origin.one_way)
-        if not environment.is_local and not confirm(
-            out, lines, f"Deploy to {environment.name} (account {environment.account})?", yes=self._arguments.yes
-        ):
+        if prepared.deploys_nothing:
+            self._selection = self._selection.only_looking()
+        elif not self._is_to_be(prepared):
             out.text("nothing was changed")
             return 0
         if Step.REGISTER in self._selection and self._build(release):
             release = pin_images(place.aws, release)
         # until the locks are held somebody else may deploy: a plan is held against what lives once more
-        options = replace(self._options(origin.one_way), on_locked=lambda: self._check_plan(whole))
+        options = replace(self._options(origin.one_way), on_locked=lambda: self._check_plan(planned, whole))
         context = self._context(origin)
         journal = replace(
-            begin_journal(context, self._project, release, self._choices, options, living),
+            begin_journal(context, self._project, release, self._choices, options, living, prepared.proves),
             urgent=self._given.urgent,
             confirmed=tuple(item.document() for item in self._given.confirmed),
         )
         return self._go(context, release, journal, options)
 
+    def _is_to_be(self, prepared: Prepared) -> bool:
+        """Lint, checks and whoever is asked agree.
+
+        Raises:
+            UsageError: lint or a check does not.
+        """
+        from fairway.cli.confirm import confirm  # noqa: PLC0415 - only what a verb needs is imported
+        from fairway.cli.linted import refuse_errors  # noqa: PLC0415
+        from fairway.deployment.steps import Step  # noqa: PLC0415
+
+        release, living, environment = prepared.release, prepared.living, self._place.environment
+        if Step.LINT in self._selection:
+            refuse_errors(self._project)
+        self._given = check_before(
+            self._arguments, self._out, self._project, self._place, release, living, self._selection
+        )
+        if environment.is_local:
+            return True
+        question = f"Deploy to {environment.name} (account {environment.account})?"
+        return confirm(self._out, self._intended(prepared), question, yes=self._arguments.yes)
+
     def _resume(self) -> int:
         """Go on with a run, as far as ECS says that it is."""
         from fairway.checks.checklist import Confirmed  # noqa: PLC0415 - only what a verb needs is imported
         from fairway.cli.where import Named, connect_to  # noqa: PLC0415
-        from fairway.deployment.journal import Journals, State, check_resumed  # noqa: PLC0415
+        from fairway.deployment.journal import Journals, check_resumed  # noqa: PLC0415
         from fairway.deployment.pin import settle  # noqa: PLC0415
         from fairway.deployment.register import Origin  # noqa: PLC0415
         from fairway.deployment.release import Choices, make_release  # noqa: PLC0415
@@ -258,6 +288,11 @@ class _Deploying:
         self._place = connect_to(self._project.environment, (), project=self._project)
         journal = Journals(self._place.aws, self._place.environment.cluster).find(self._arguments.resume or None)
         check_resumed(journal, self._choices)
+        if self._accepts is not None and not journal.is_deployed:
+            raise UsageError(
+                f"run {journal.run} has not deployed to its end: there is nothing to accept yet",
+                hint=command(f"deploy --resume {journal.run}", self.environment),
+            )
         choices = Choices(journal.services, journal.tag, journal.tags, journal.images, self._choices.sets)
         release = make_release(self._project, choices)
         self.keys = tuple(item.key for item in release.services)
@@ -265,7 +300,7 @@ class _Deploying:
         self._place = connect_to(self._project.environment, named, project=self._project)
         self._given = Given(tuple(map(Confirmed.read, journal.confirmed)), journal.urgent)
         steps = frozenset(Step(name) for name in journal.steps)
-        if journal.state is State.WATCHING:
+        if journal.is_deployed:
             steps -= {Step.MIGRATE, Step.REGISTER, Step.SERVICES}
         self._selection = Selection(steps | {Step.LOCK, Step.RECORD, Step.UNLOCK})
         origin = Origin(journal.run, journal.by, release.version, journal.commit, one_way=journal.one_way)
@@ -293,6 +328,7 @@ class _Deploying:
             self._selection,
             gives_up=not arguments.no_give_up,
             take_over=arguments.take_over,
+            despite_changes=arguments.force,
             rolls_back_over_time=arguments.on_timeout == "rollback",
             one_way=one_way,
             on_wait=self._wait if arguments.resume is not None and self._waits else None,
@@ -340,7 +376,7 @@ class _Deploying:
             context.listener = recorder = Recorder(listener, place.aws)
             pipeline = Pipeline(context, self._project, release, journal, options)
             self.begun = pipeline
-            result = pipeline.go()
+            result = pipeline.go() if self._accepts is None else pipeline.accept(self._accepts)
         ended = Ended(
             self._project,
             place,
@@ -354,13 +390,17 @@ class _Deploying:
         conclude(out, ended, created=context.begun.services, environment=self._arguments.env)
         return result.exit_code
 
-    def _intended(self, release: Release, living: Mapping[str, Service], one_way: tuple[str, ...]) -> list[str]:
+    def _intended(self, prepared: Prepared) -> list[str]:
+        release, one_way = prepared.release, prepared.origin.one_way
         lines = [f"{task.key}: runs once, first" for task in release.before]
         if one_way:
             lines.append(f"  {', '.join(one_way)} cannot be undone: if this release fails, nothing goes back by itself")
         for item in release.services:
+            if item.key in prepared.proves:
+                lines.append(f"{item.name}: serves this already, and is verified")
+                continue
             images = ", ".join(str(container.get("image")) for container in item.definition["containerDefinitions"])
-            service = living.get(item.name)
+            service = prepared.living.get(item.name)
             now = "is created" if service is None else f"now {service.task_definition.rsplit('/', 1)[-1]}"
             lines.append(f"{item.name}: {images} ({now})")
         return lines

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fairway.deployment.subject import Finding
     from fairway.project.model import Project
 
-_HELD, _NOT_BACK = 6, 5
+_HELD, _NOT_BACK, _SUPERSEDED = 6, 5, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,28 @@ def _say(
     for key in services.not_started:
         out.text(f"{key}: was not started, and is unchanged")
     _say_rest(out, ended, environment)
-    word = "deployed" if result.exit_code == 0 else "not deployed"
-    out.text(out.paint(f"{word} in {ended.seconds:.0f} s", "green" if result.exit_code == 0 else "red"))
+    word, colour = in_a_word(result)
+    out.text(out.paint(f"{word} in {ended.seconds:.0f} s", colour))
     return diagnoses
+
+
+def in_a_word(result: Result) -> tuple[str, str]:
+    """(how it ended, its colour). Pure."""
+    if result.exit_code == 0:
+        # of a whole release that serves already, nothing is deployed
+        return "verified" if result.proved and not result.services.followed else "deployed", "green"
+    if result.is_undecided:
+        return "deployed, not decided", "yellow"
+    if result.exit_code == _SUPERSEDED and result.has_looked:
+        return "deployed, and superseded since", "yellow"
+    return "not deployed", "red"
 
 
 def _say_rest(out: Output, ended: Ended, environment: str | None) -> None:
     result = ended.result
-    if result.exit_code == _HELD and not result.held and not result.pending:
+    if result.is_undecided:
+        _say_choices(out, ended, environment)
+    elif result.exit_code == _HELD and not result.held and not result.pending:
         out.text(f"  {resume_line(ended.origin.run, environment)}")
     if result.held:
         names = ", ".join(result.held)
@@ -105,6 +119,16 @@ def _say_rest(out: Output, ended: Ended, environment: str | None) -> None:
     if result.pending:
         steps = " and ".join(str(step) for step in result.pending)
         out.text(f"{steps}: left for {command('watch --pending', environment)}")
+
+
+def _say_choices(out: Output, ended: Ended, environment: str | None) -> None:
+    """What somebody can do who has to decide."""
+    what = "watch another window" if ended.result.watches_anew else "go on watching"
+    accept = command(f'watch --accept {ended.origin.run} --why "…"', environment)
+    out.text("whether it is good is not known:")
+    out.text(f"  → {what}: {command('watch --pending', environment)}")
+    out.text(f"  → it is good: {accept}")
+    out.text(f"  → it is not: {command('rollback', environment)}")
 
 
 def _say_findings(out: Output, findings: Mapping[str, Finding]) -> None:

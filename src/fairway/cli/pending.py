@@ -1,4 +1,4 @@
-"""`fairway watch --pending`: goes on with every watch that is open and that nobody goes on with."""
+"""`fairway watch --pending`: goes on with every watch that is open and that nobody goes on with; `--accept` decides one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def adopt_watches(arguments: argparse.Namespace, out: Output) -> int:
     """
     from fairway.cli.deploy import resume  # noqa: PLC0415 - only what a verb needs is imported
     from fairway.cli.where import connect_to  # noqa: PLC0415
-    from fairway.deployment.journal import Journals, State  # noqa: PLC0415
+    from fairway.deployment.journal import Journals  # noqa: PLC0415
     from fairway.deployment.lock import Locked  # noqa: PLC0415
     from fairway.project.load import load_project  # noqa: PLC0415
 
@@ -34,7 +34,7 @@ def adopt_watches(arguments: argparse.Namespace, out: Output) -> int:
     place = connect_to(project.environment, (), project=project)
     codes = []
     for journal in Journals(place.aws, project.environment.cluster).all():
-        if journal.state is not State.WATCHING:
+        if not journal.is_deployed:
             out.text(
                 f"run {journal.run} has not deployed to its end: {command(f'deploy --resume {journal.run}', arguments.env)}"
             )
@@ -47,3 +47,17 @@ def adopt_watches(arguments: argparse.Namespace, out: Output) -> int:
     if not codes:
         out.text("no watch is pending")
     return next((code for code in _GRAVEST_FIRST if code in codes), 0)
+
+
+def accept_watch(arguments: argparse.Namespace, out: Output) -> int:
+    """Mark what an undecided run has deployed as good, because somebody says so, and end the run.
+
+    Raises:
+        UsageError: services are named, there is no such run, or it has not deployed to its end.
+        DeploymentSuperseded: a service serves something else by now, or somebody deploys it.
+    """
+    from fairway.cli.deploy import resume  # noqa: PLC0415 - only what a verb needs is imported
+
+    if arguments.services:
+        raise UsageError("--accept is for all services of a run", hint="leave the services out")
+    return resume(arguments.accept, arguments, out, accepts=arguments.why or "")

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from fairway.cli.command import command
 from fairway.cli.engine_health import engine_health, store_troubles
+from fairway.cli.unfinished import say_unfinished
 from fairway.errors import FairwayError
 from fairway.observed import BAD, ROLLBACK_SUCCESSFUL, SUCCESSFUL
 
@@ -57,6 +58,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         found = _addresses(place, picture)
         out.document(_document(picture, diagnosis, found))
         _show(out, named, picture, diagnosis, found, arguments.env)
+    say_unfinished(place, out, arguments.env)
     port = urlsplit(str(place.aws.environment.endpoint_url)).port if place.aws.is_local else None
     for trouble in store_troubles(engine_health(port)).values() if place.aws.is_local else ():
         out.document({"trouble": trouble})

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 EXAMPLES: Final = """  fairway watch api                                exit codes as `deploy` has them
   fairway watch taskmanager-prod/taskmanager-api   without a project file, whoever deployed
   fairway watch --pending --env production         go on with every watch that nobody goes on with (a scheduled CI job)
+  fairway watch --accept RUN --why "load is low"   what a run has deployed is good, though its watch could not tell
+
+A watch that ended inconclusive is held: --pending watches another window each time, until it is sure; --accept and
+`fairway rollback` are the two ways to decide before. The decision, by whom and why, stands on the revisions and in the report.
 """
 INTERRUPTED: Final = 130
 
@@ -32,12 +36,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="verify and watch to the end what `deploy --until` left, or a killed deployment: it may roll back",
     )
+    parser.add_argument(
+        "--accept",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="decide that what a held run has deployed is good: marked so, and the run ends (default: the only one)",
+    )
+    parser.add_argument("--why", metavar="TEXT", help="with --accept: why it is good")
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     from fairway.cli.where import find_place  # noqa: PLC0415 - only what a verb needs is imported
 
     timeout = None if arguments.timeout is None else read_duration(arguments.timeout, "--timeout")
+    if arguments.why is not None and arguments.accept is None:
+        raise UsageError(
+            "--why goes with --accept", hint=f"say which run: {command('watch --accept RUN', arguments.env)}"
+        )
+    if arguments.pending and arguments.accept is not None:
+        raise UsageError("--pending and --accept do not go together", hint="decide one run at a time")
+    if arguments.accept is not None:
+        from fairway.cli.pending import accept_watch  # noqa: PLC0415 - only for this option
+
+        return accept_watch(arguments, out)
     if arguments.pending:
         from fairway.cli.pending import adopt_watches  # noqa: PLC0415 - only for this option
 

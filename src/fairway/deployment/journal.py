@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from fairway.aws.calls import calling, error_code
-from fairway.errors import UsageError
+from fairway.errors import DeploymentHeld, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fairway.aws.session import Aws
     from fairway.deployment.release import Choices
@@ -31,6 +31,12 @@ _MOST_BYTES: Final = 4096
 """Of a standard parameter; a longer one becomes an advanced one."""
 
 
+class Unfinished(DeploymentHeld):
+    """Another run has begun this, and has not ended: its verdict is open."""
+
+    code = "unfinished-run"
+
+
 class State(StrEnum):
     """How far a run has come."""
 
@@ -38,6 +44,8 @@ class State(StrEnum):
     """It deploys: `deploy --resume` goes on."""
     WATCHING = "watching"
     """Its services serve; they are to be verified and watched: `watch --pending` goes on."""
+    HELD = "held"
+    """They were watched, and nothing is known: `watch --pending` watches anew, `watch --accept` says that they are good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,8 @@ class Journal:
     """Those that are done; in their order."""
     before: Mapping[str, str] = field(default_factory=dict)
     """By key: `family:revision` that served before; a service that is created has none."""
+    proves: tuple[str, ...] = ()
+    """Keys of services that serve what is wanted already: nobody has verified it, and this run does."""
     scheduled_before: Mapping[str, str] = field(default_factory=dict)
     """By key of a scheduled task: the ARN of the task definition that was started before."""
     one_way: tuple[str, ...] = ()
@@ -71,6 +81,19 @@ class Journal:
     state: State = State.GOING
     since: datetime | None = None
     """The time from which on the services are watched."""
+
+    @property
+    def is_deployed(self) -> bool:
+        """Nothing is left to deploy: what is left is to look."""
+        return self.state is not State.GOING
+
+    def watched_since(self, now: datetime) -> datetime:
+        """When the watch begins that is done now.
+
+        One that was interrupted goes on with its own window. One that was held has seen all of its window, and no more numbers
+        come for that: it begins anew.
+        """
+        return now if self.since is None or self.state is State.HELD else self.since
 
 
 def hash_sets(sets: tuple[tuple[str, str | None, str, str], ...]) -> str:
@@ -93,6 +116,7 @@ def write(journal: Journal) -> str:
         "commit": journal.commit,
         "steps": list(journal.steps),
         "before": dict(journal.before),
+        "proves": list(journal.proves),
         "scheduled_before": dict(journal.scheduled_before),
         "one_way": list(journal.one_way),
         "urgent": journal.urgent,
@@ -121,6 +145,7 @@ def read(text: str) -> Journal | None:
             commit=document.get("commit"),
             steps=tuple(document.get("steps", ())),
             before=dict(document.get("before", {})),
+            proves=tuple(document.get("proves", ())),
             scheduled_before=dict(document.get("scheduled_before", {})),
             one_way=tuple(document.get("one_way", ())),
             urgent=document.get("urgent"),
@@ -152,11 +177,28 @@ def check_resumed(journal: Journal, choices: Choices) -> None:
         raise UsageError(
             f"run {journal.run} deploys {', '.join(journal.services)}", hint="leave the services out with --resume"
         )
-    if hash_sets(choices.sets) != journal.sets:
+    # what has been deployed is only looked at, and its values are not needed any more
+    if hash_sets(choices.sets) != journal.sets and (choices.sets or not journal.is_deployed):
         raise UsageError(
             f"run {journal.run} was started with another --set",
             hint="repeat it: its values are kept nowhere",
         )
+
+
+def refuse_unfinished(journals: Iterable[Journal], keys: Sequence[str]) -> None:
+    """Make sure that no run which is to prove one of these services is unfinished: that run can also take them back. Pure.
+
+    Raises:
+        Unfinished: there is one.
+    """
+    for journal in journals:
+        found = [key for key in keys if key in journal.services]
+        if found:
+            raise Unfinished(
+                f"{', '.join(found)}: what is wanted serves already, and nobody has said that it is good; run {journal.run}, "
+                f"begun {journal.began:%Y-%m-%d %H:%M:%S} by {journal.by}, has not ended ({journal.state})",
+                hint=f"go on with it: fairway deploy --resume {journal.run}; or begin a new deployment: --force",
+            )
 
 
 class Journals:
@@ -183,6 +225,12 @@ class Journals:
         watching = replace(journal, state=State.WATCHING, since=since)
         self.put(watching)
         return watching
+
+    def hold(self, journal: Journal) -> Journal:
+        """They were watched, and somebody has to decide."""
+        held = replace(journal, state=State.HELD)
+        self.put(held)
+        return held
 
     def end(self, run: str) -> None:
         """Nothing is left to do."""

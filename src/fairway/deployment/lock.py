@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from fairway.aws.session import Aws
 
 ROOT: Final = "/fairway/lock"
+TASK: Final = "task."
+"""What the lock of a one-off task is named by, before its key."""
 EXPIRY: Final = timedelta(minutes=2)
 """Of the locks of a few services; those of many are renewed less often, and last longer."""
 _LEAST_RENEW_SECONDS: Final = 50.0
@@ -128,6 +130,33 @@ def read_entry(name: str, value: str) -> Entry | None:
         return None
 
 
+def names_held(entries: Mapping[str, Iterable[Entry]], run: str, now: datetime) -> list[str]:
+    """What a run keeps others out of: names of services, and `task.NAME` of one-off tasks. Pure."""
+    found = []
+    for name, of in entries.items():
+        last = newest(of)
+        if last is not None and last.holding.run == run and last.holding.holds(now):
+            found.append(name)
+    return sorted(found)
+
+
+def refusal(name: str, holding: Holding, names: Sequence[str], cluster: str, seconds: float) -> Locked:
+    """What whoever is kept out by a lock is told: who holds it, with what else, and how to go on. Pure."""
+    services = [other for other in names if not other.startswith(TASK)]
+    what = (
+        f"the one-off task {name.removeprefix(TASK)} is being run"
+        if name.startswith(TASK)
+        else f"{name} is being deployed"
+    )
+    of = f", which deploys {', '.join(services)}" if services else ""
+    look = " ".join(["fairway status", *(f"{cluster}/{service}" for service in services)])
+    return Locked(
+        f"{what} by {holding.owner} since {holding.since:%H:%M:%S} UTC (run {holding.run}{of}); the lock lasts for "
+        f"{max(0, round(seconds))} s more, unless it is renewed",
+        hint=f"see how far it is: {look}; or take over what nobody drives any more: --take-over",
+    )
+
+
 class Locks:
     """The locks of a run. They are taken in the order of their names, so that two runs never wait for each other.
 
@@ -208,12 +237,10 @@ class Locks:
         raise Locked(f"{name}: others take its lock at the same moment", hint="try again")
 
     def _locked(self, name: str, holding: Holding) -> Locked:
-        left = max(0, round((holding.expires - self._now()).total_seconds()))
-        return Locked(
-            f"{name} is being deployed by {holding.owner} since {holding.since:%H:%M:%S} UTC (run {holding.run}); the lock "
-            f"lasts for {left} s more, unless it is renewed",
-            hint=f"watch it: fairway watch {self._cluster}/{name}; or take over what nobody drives any more: --take-over",
-        )
+        now = self._now()
+        with calling("looking at the locks"):
+            names = names_held(self._all_entries(), holding.run, now)
+        return refusal(name, holding, names, self._cluster, (holding.expires - now).total_seconds())
 
     def _release(self) -> None:
         for name, entry in list(self._held.items()):
@@ -261,6 +288,15 @@ class Locks:
             self._write(name, renewed)
             self._held[name] = renewed
         self._renewed = monotonic()
+
+    def held_by(self) -> dict[str, list[str]]:
+        """By run that holds locks in this cluster now: their names."""
+        with calling("looking at the locks"):
+            entries = self._all_entries()
+        last = [entry for entry in map(newest, entries.values()) if entry is not None]
+        now = self._now()
+        runs = {entry.holding.run for entry in last if entry.holding.holds(now, is_dead=is_dead)}
+        return {run: names_held(entries, run, now) for run in runs}
 
     # -- SSM ---------------------------------------------------------------------------------------------------------
 

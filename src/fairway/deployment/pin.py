@@ -10,31 +10,33 @@ from fairway.deployment.release import resolve_release
 from fairway.deployment.secret_versions import pin_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from fairway.aws.session import Aws
     from fairway.planning.release import Release
     from fairway.project.model import Project
 
 
-def settle(aws: Aws, project: Project, release: Release) -> Release:
+def settle(aws: Aws, project: Project, release: Release, *, by_tag: Collection[str] = ()) -> Release:
     """The release exactly as it is deployed: values of the account put in, images and (if the project says so) secrets pinned.
+
+    `by_tag`: images that keep their tag, as they stand in a plan that was made before they were pushed.
 
     Raises:
         UsageError: a parameter or a secret does not exist.
         AwsError: it may not be asked for, or AWS does not answer.
     """
     release = resolve_release(aws, release)
-    return pin_images(aws, pin_secrets(aws, release) if project.pin_secrets else release)
+    return pin_images(aws, pin_secrets(aws, release) if project.pin_secrets else release, by_tag=by_tag)
 
 
-def pin_images(aws: Aws, release: Release) -> Release:
+def pin_images(aws: Aws, release: Release, *, by_tag: Collection[str] = ()) -> Release:
     """The release with each image of ECR as `repository@sha256:…`, where ECR has it and may be asked.
 
     An image that is not there (yet) keeps its tag: whoever checks, or ECS, says so. Source: ECS API Reference,
     ContainerDefinition `image`: "registry/repository@digest".
     """
-    known: dict[str, str | None] = {}
+    known: dict[str, str | None] = dict.fromkeys(by_tag)
 
     def pin(document: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
         containers, first = [], None

@@ -13,26 +13,27 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fairway.deployment.journal import Journal, Journals, hash_sets
-from fairway.deployment.lock import Locks
+from fairway.deployment.lock import TASK, Locks
 from fairway.deployment.monitor import monitor
 from fairway.deployment.one_off import OneOffResult, run_one_off
 from fairway.deployment.outcome import EXIT_CODES, Ending, overall
 from fairway.deployment.scheduled import Scheduled, started_before
 from fairway.deployment.services import Services, ServicesResult, register_once
 from fairway.deployment.steps import Selection, Step
-from fairway.deployment.subject import Finding, Health, Subject, is_held
+from fairway.deployment.subject import Finding, Health, Subject, is_held, needs_new_window
 from fairway.deployment.update import refuse_others
 from fairway.deployment.verify import verify
-from fairway.errors import UsageError
+from fairway.errors import DeploymentSuperseded, UsageError
 from fairway.observed import BAD, GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from fairway.aws.observe import Observer
     from fairway.deployment.context import Context
     from fairway.deployment.lock import Holding
-    from fairway.deployment.release import Choices, OneOff, Release
+    from fairway.deployment.release import Choices, OneOff, Release, ServiceRelease
     from fairway.observed import Service, TaskDefinition
     from fairway.project.model import Project
 
@@ -45,6 +46,8 @@ class Options:
     gives_up: bool = True
     take_over: bool = False
     """Take the locks, whoever has them."""
+    despite_changes: bool = False
+    """Go on with a run although somebody has changed a service since it began."""
     rolls_back_over_time: bool = False
     """When `--timeout` is over: roll back, instead of leaving it to ECS."""
     one_way: tuple[str, ...] = ()
@@ -70,6 +73,22 @@ class Result:
     revisions: dict[str, TaskDefinition] = field(default_factory=dict)
     held: tuple[str, ...] = ()
     """Migrations because of which nothing went back by itself."""
+    watches_anew: bool = False
+    """All of the window was watched, and nothing is known: whoever goes on watches another one."""
+    proved: dict[str, TaskDefinition] = field(default_factory=dict)
+    """By key: what served already, was not deployed by this run, and is verified and watched by it."""
+    accepted: str = ""
+    """Who has decided that what serves is good, and why."""
+
+    @property
+    def has_looked(self) -> bool:
+        """Everything was deployed: verifying or watching has begun."""
+        return bool(self.verified or self.watched)
+
+    @property
+    def is_undecided(self) -> bool:
+        """The new version serves, and whether it is good is not known."""
+        return self.exit_code == EXIT_CODES[Ending.HELD] and self.has_looked and not self.held
 
 
 def check_release(observer: Observer, release: Release) -> dict[str, Service]:
@@ -102,6 +121,7 @@ def begin_journal(
     choices: Choices,
     options: Options,
     living: Mapping[str, Service],
+    proves: tuple[str, ...] = (),
 ) -> Journal:
     """The journal of a run that begins now.
 
@@ -125,6 +145,7 @@ def begin_journal(
             for item in release.services
             if item.name in living
         },
+        proves=proves,
         scheduled_before=started_before(context.observer.aws, release.scheduled),
         one_way=options.one_way,
     )
@@ -147,9 +168,11 @@ class Pipeline:
         self._journal = journal
         self._options = options
         self._journals = Journals(context.observer.aws, context.observer.cluster)
+        # what serves already is looked at, and neither deployed nor taken back
+        deployed = tuple(item for item in release.services if item.key not in journal.proves)
         self._services = Services(
             context,
-            release,
+            replace(release, services=deployed),
             journal.before,
             gives_up=options.gives_up,
             held=bool(journal.one_way),
@@ -175,6 +198,7 @@ class Pipeline:
 
         Raises:
             Locked: somebody else deploys one of the services.
+            ChangedSince: the run is resumed, and somebody has changed a service that it has not deployed yet.
             LockLost: our lock was taken over meanwhile; nothing more is changed.
             AwsError: AWS refused before any service was changed.
         """
@@ -185,6 +209,12 @@ class Pipeline:
             self._context.guard = locks.check
             if self._options.on_locked is not None:
                 self._options.on_locked()
+            if (
+                self._context.is_resumed
+                and Step.SERVICES in self._options.selection
+                and not self._options.despite_changes
+            ):
+                self._services.refuse_changed()
             self._end_others()
             self._journals.put(self._journal)
             try:
@@ -199,9 +229,50 @@ class Pipeline:
         self._end_journal()
         return self.result
 
+    def accept(self, why: str) -> Result:
+        """Somebody has decided that what serves is good: mark it so, and end the run. No service is changed.
+
+        Raises:
+            Locked: somebody verifies or watches it, or deploys one of the services.
+            DeploymentSuperseded: a service serves something else by now.
+        """
+        context, result = self._context, self.result
+        by = context.observer.aws.caller_arn()
+        with self._locks() as locks:
+            context.guard = locks.check
+            self._services.adopt()
+            self._scheduled.adopt()
+            self._refuse_what_is_not_ours()
+            result.accepted = f"accepted by {by}" + (f": {why}" if why else "")
+            context.tell("accepted", "", result.accepted, run=self._journal.run, by=by, why=why)
+            self._all_good(result.accepted)
+        self._end_journal()
+        return result
+
+    def _refuse_what_is_not_ours(self) -> None:
+        living = self._context.observer.services([item.name for item in self._release.services])
+        for item in self._release.services:
+            service = living.get(item.name)
+            ours = self._target_of(item)
+            if ours is None or service is None or service.task_definition != ours.arn:
+                serves = "is gone" if service is None else f"serves {service.task_definition.rsplit('/', 1)[-1]}"
+                raise DeploymentSuperseded(
+                    f"{item.name} {serves}, and not what run {self._journal.run} has deployed: nothing was marked",
+                    hint="see what was deployed since: fairway history; `fairway watch --pending` ends the run",
+                )
+
+    def _target_of(self, item: ServiceRelease) -> TaskDefinition | None:
+        """The revision that this run has deployed, or proves."""
+        followed = self._services.result.followed.get(item.key)
+        if followed is None and item.key in self._journal.proves:
+            found = self._context.observer.task_definition(self._journal.before[item.key], fresh=True)
+            self.result.proved[item.key] = found
+            return found
+        return None if followed is None else followed.target
+
     def _locks(self) -> Locks:
         names = [item.name for item in self._release.services]
-        names += [f"task.{task.key}" for task in self._release.before]
+        names += [f"{TASK}{task.key}" for task in self._release.before]
         return Locks(
             self._context.observer.aws,
             self._context.observer.cluster,
@@ -216,7 +287,8 @@ class Pipeline:
         if Step.MIGRATE in selection:
             for task in self._release.before:
                 if not self._one_off(task):
-                    result.services.not_started = tuple(item.key for item in self._release.services)
+                    names = (item.key for item in self._release.services)
+                    result.services.not_started = tuple(key for key in names if key not in self._journal.proves)
                     return
         if Step.REGISTER in selection:
             result.revisions = self._services.register()
@@ -228,7 +300,7 @@ class Pipeline:
             if result.exit_code != 0:
                 return
             self._scheduled.move(result.revisions)
-        if not ({Step.VERIFY, Step.MONITOR} & (selection.steps | selection.later)):
+        if not selection.looks:
             self._all_good("deployed; neither verified nor watched")
             return
         self._look()
@@ -275,10 +347,11 @@ class Pipeline:
         context, selection, result = self._context, self._options.selection, self.result
         if Step.SERVICES not in selection and context.is_resumed:
             self._services.adopt()
-        subjects = self._subjects()
+            self._scheduled.adopt()
+        since = self._journal.watched_since(context.observer.aws.now())
+        subjects = self._subjects(since)
         if Step.LOCK in selection:
-            since = self._journal.since or context.observer.aws.now()
-            self._journal = replace(self._journals.watch(self._journal, since), since=since)
+            self._journal = self._journals.watch(self._journal, since)
         if Step.VERIFY in selection:
             context.tell("step", "", "verifying", step=str(Step.VERIFY))
             result.verified = self._verify(subjects)
@@ -314,17 +387,15 @@ class Pipeline:
             )
         return found
 
-    def _subjects(self) -> list[Subject]:
+    def _subjects(self, since: datetime) -> list[Subject]:
         observer = self._context.observer
-        since = self._journal.since or observer.aws.now()
         living = observer.services([item.name for item in self._release.services])
         subjects = []
         for item in self._release.services:
             service = living.get(item.name)
             if service is None:
                 raise UsageError(f"there is no service {item.name} to look at", hint="deploy it first")
-            followed = self._services.result.followed.get(item.key)
-            target = followed.target if followed else observer.task_definition(service.task_definition, fresh=True)
+            target = self._target_of(item) or observer.task_definition(service.task_definition, fresh=True)
             spec = self._project.services[item.key]
             subjects.append(Subject(item.key, item.name, target, spec.verify, spec.monitor, since))
         return subjects
@@ -351,12 +422,18 @@ class Pipeline:
             return False
         if any(is_held(subject, findings[subject.key]) for subject in subjects if subject.key in findings):
             result.exit_code = EXIT_CODES[Ending.HELD]
+            if needs_new_window(findings.values()):
+                result.watches_anew = True
+                if Step.LOCK in self._options.selection:
+                    self._journal = self._journals.hold(self._journal)
             return False
         return True
 
     def _all_good(self, why: str) -> None:
         for item in self._services.result.followed.values():
             self._context.mark(item.target, GOOD, item.service, why=why)
+        for key, definition in self.result.proved.items():
+            self._context.mark(definition, GOOD, self.name_of(key), why=why.removeprefix("deployed, "))
         for key, definition in self._scheduled.moved.items():
             self._context.mark(definition, GOOD, key, why=why)
 

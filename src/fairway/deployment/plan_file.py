@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.errors import UsageError
-from fairway.planning.planfile import FORMAT, KIND, disagreements, wanted_of
+from fairway.planning.planfile import FORMAT, KIND, disagreements, is_carried_out, wanted_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,14 +79,23 @@ def planned_choices(path: Path) -> Wanted:
         raise UsageError(f"{path} is no whole plan", hint="make one: fairway plan … --out FILE") from None
 
 
-def check_plan_file(path: Path, release: Release, living: Surroundings, environment: str) -> None:
+def check_plan_file(
+    path: Path, release: Release, living: Surroundings, environment: str, *, pinned: Release | None = None
+) -> None:
     """Make sure that a release is still exactly the plan, against what lived when it was made. Nothing is changed.
+
+    `pinned`: the release with every image by its digest, where the plan names some by tag.
 
     Raises:
         UsageError: it is no plan, one of another account or environment, or something differs; says what.
     """
     document = read_plan_file(path)
     reasons = disagreements(document, release, living, environment)
+    if reasons and is_carried_out(document, release, pinned or release, living, environment):
+        raise UsageError(
+            f"{path} has been carried out already: what it plans serves, and nothing was changed now",
+            hint="a further change needs a plan of its own: fairway plan … --out FILE",
+        )
     if reasons:
         raise UsageError(
             f"{path} does not hold any more, and nothing was changed: {'; '.join(reasons)}",

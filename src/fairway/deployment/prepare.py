@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fairway.aws.survey import survey
 from fairway.deployment.commit import commit_of
+from fairway.deployment.journal import Journals, refuse_unfinished
 from fairway.deployment.one_way import one_way_migrations
 from fairway.deployment.pipeline import check_release
 from fairway.deployment.register import Origin, run_id
@@ -28,12 +29,19 @@ class Prepared:
     """A release that may begin."""
 
     release: Release
-    """Without services that serve exactly this already."""
+    """Without services that serve exactly this already, but for `proves`."""
     living: Mapping[str, Service]
     """By ECS's name."""
     unchanged: Mapping[str, TaskDefinition | None]
     """By key: services that are left alone, with what serves."""
     origin: Origin
+    proves: tuple[str, ...] = ()
+    """Keys of `unchanged` services whose revision nobody has verified: they are verified and watched, and not deployed."""
+
+    @property
+    def deploys_nothing(self) -> bool:
+        """All that is to be done is to look at what serves."""
+        return len(self.release.services) == len(self.proves)
 
 
 def prepare(
@@ -42,17 +50,24 @@ def prepare(
     """Look at what lives, leave out what would change nothing, and give the run its name. Reads only.
 
     Raises:
+        Unfinished: everything serves already, and the run that is to prove it has not ended.
         UsageError: a service cannot be deployed, the order cannot be kept, or migrations cannot be read.
         AwsError: AWS refuses, or cannot be reached.
     """
     aws = observer.aws
     living = check_release(observer, release)
     unchanged: dict[str, TaskDefinition | None] = {}
+    proves: tuple[str, ...] = ()
     if not force and Step.SERVICES in selection:
         surroundings = survey(observer, [item.name for item in release.services], ())
         names = {item.key: item.name for item in release.services}
-        release, same = without_unchanged(release, surroundings)
+        changed, same = without_unchanged(release, surroundings)
         unchanged = {key: surroundings.services[names[key]].serving for key in same}
+        proves = unproved(unchanged) if selection.looks else ()
+        if proves and not changed.services:
+            refuse_unfinished(Journals(aws, observer.cluster).all(), proves)
+        left = {item.key for item in changed.services} | set(proves)
+        release = replace(changed, services=tuple(item for item in release.services if item.key in left))
     one_way = one_way_migrations(observer, project, release, living) if Step.MIGRATE in selection else ()
     origin = Origin(
         run_id(aws.now()),
@@ -63,4 +78,9 @@ def prepare(
         one_way=one_way,
         skipped=tuple(selection.skipped),
     )
-    return Prepared(release, living, unchanged, origin)
+    return Prepared(release, living, unchanged, origin, proves)
+
+
+def unproved(unchanged: Mapping[str, TaskDefinition | None]) -> tuple[str, ...]:
+    """The services whose serving revision carries no verdict. Pure."""
+    return tuple(key for key, serving in unchanged.items() if serving is not None and serving.verdict is None)

@@ -73,6 +73,10 @@ def make_report(
         shown[key] |= {"taken_back": str(outcome.ending), "taken_back_reason": outcome.text}
     for key, why in services.kept.items():
         shown.setdefault(key, {})["kept"] = why
+    for key, definition in result.proved.items():
+        shown.setdefault(key, {})
+        shown[key] |= {"task_definition": definition.name, "version": definition.version, "outcome": "unchanged"}
+        shown[key]["reason"] = "it served already, and nobody had verified it"
     for key in services.not_started:
         shown[key] = {"outcome": "not_started"}
     failed = result.one_off
@@ -108,6 +112,10 @@ def make_report(
 
 def verdict_of(result: Result) -> str:
     """In words."""
+    if result.accepted:
+        return f"deployed; {result.accepted}"
+    if result.is_undecided:
+        return "deployed, not decided"
     if result.exit_code == 0 and result.pending:
         return f"deployed; {' and '.join(str(step) for step in result.pending)} are left"
     return _WORDS.get(result.exit_code, "interrupted")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from fairway.aws.calls import calling, error_code
+from fairway.deployment.resume import find_registered
 from fairway.errors import FairwayError, UsageError
 from fairway.observed import DEPLOYMENT_TAG, GOOD
 
@@ -181,6 +182,15 @@ class Scheduled:
                 self.moved[item.key] = definition
                 text = f"the {place.label()} starts {definition.label()} from now on"
                 self._context.tell("scheduled", item.key, text, task_definition=definition.arn, place=place.label())
+
+    def adopt(self) -> None:
+        """Take up what an earlier process of this run has moved: it can be marked, and taken back."""
+        observer = self._context.observer
+        for item in self._items:
+            definition = find_registered(observer, str(item.definition["family"]), self._context.origin.run)
+            place = Place(observer.aws, item.rule, item.schedule)
+            if definition is not None and place.current(definition.family) == definition.arn:
+                self.moved[item.key] = definition
 
     def take_back(self, why: str) -> None:
         """Let each start what it started before."""

@@ -31,6 +31,26 @@ if TYPE_CHECKING:
     from fairway.project.checks import Monitoring
 
 
+class ChangedSince(DeploymentSuperseded):
+    """Somebody has changed a service since the run began that is to be gone on with."""
+
+    code = "changed-since"
+
+
+def changed_since(name: str, before: str | None, now: str | None) -> list[str]:
+    """What somebody else has done to a service since a run began that has not deployed it; empty: nothing. Pure.
+
+    Both are `family:revision`; None: there was, or is, no such service.
+    """
+    if before == now:
+        return []
+    if before is None:
+        return [f"{name} did not exist when it began, and now {now} serves there"]
+    if now is None:
+        return [f"{before} served in {name} when it began, and the service is gone now"]
+    return [f"{before} served in {name} when it began, and now {now} does"]
+
+
 @dataclass(slots=True)
 class ServicesResult:
     """How far the services have come. By key."""
@@ -111,6 +131,30 @@ class Services:
         if item.digest is not None:
             tags[DIGEST_TAG] = item.digest
         return register_once(self._context, item.name, with_tags(item.definition, tags), version=item.version)
+
+    # -- going on ----------------------------------------------------------------------------------------------------
+
+    def refuse_changed(self) -> None:
+        """Make sure that what this run has not deployed yet still serves what served when it began. Changes nothing.
+
+        Raises:
+            ChangedSince: somebody has deployed, rolled back or deleted one of the services.
+        """
+        observer, run = self._context.observer, self._context.origin.run
+        living = observer.services([item.name for item in self._release.services])
+        found = []
+        for item in self._release.services:
+            ours = find_registered(observer, str(item.definition["family"]), run)
+            service = living.get(item.name)
+            if ours is None or service is None or find_deployment(observer, item.name, ours.arn) is None:
+                now = None if service is None else service.task_definition.rsplit("/", 1)[-1]
+                found += changed_since(item.name, self._before.get(item.key), now)
+        if found:
+            raise ChangedSince(
+                f"run {run} is not gone on with: {'; '.join(found)}",
+                hint="if what serves now is right, leave it: a new deployment ends this run; or go on all the same: "
+                f"fairway deploy --resume {run} --force",
+            )
 
     # -- deploying ---------------------------------------------------------------------------------------------------
 

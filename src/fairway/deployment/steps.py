@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +45,16 @@ class Selection:
 
     def __contains__(self, step: Step) -> bool:
         return step in self.steps
+
+    @property
+    def looks(self) -> bool:
+        """What serves is verified or watched, now or later."""
+        return bool({Step.VERIFY, Step.MONITOR} & (self.steps | self.later))
+
+    def only_looking(self) -> Selection:
+        """Without the steps that change a service, or ask whether one may be changed."""
+        changing = {Step.LINT, Step.CHECK, Step.MIGRATE, Step.REGISTER, Step.SERVICES}
+        return replace(self, steps=self.steps - changing)
 
     @property
     def skipped(self) -> tuple[Step, ...]:

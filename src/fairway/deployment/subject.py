@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fairway.project.checks import KEEP
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from fairway.observed import TaskDefinition
@@ -48,6 +48,12 @@ class Finding:
     text: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
     """For the report: what JSON can hold, and never a secret."""
+
+
+def needs_new_window(findings: Iterable[Finding]) -> bool:
+    """More patience with the same window brings nothing: a verdict of all of it is inconclusive, or it was never begun. Pure."""
+    open_ends = [found for found in findings if found.health is Health.INCONCLUSIVE]
+    return any(found.evidence.get("watched_to_its_end", True) for found in open_ends)
 
 
 def is_held(subject: Subject, finding: Finding) -> bool:

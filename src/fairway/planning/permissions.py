@@ -96,7 +96,7 @@ PERMISSIONS: Final = (
     Permission("ec2:DescribeSubnets", "free addresses (no resource-level permissions)", "anything", PLANNING, unseen=_NOT_LOCAL),
     Permission("ec2:DescribeSecurityGroups", "security groups are there (no resource-level permissions)", "anything", PLANNING, unseen=_NOT_LOCAL),
     # -- locks and journals
-    Permission("ssm:GetParametersByPath", "who has the lock of a service, and which runs are unfinished", "paths of locks and runs", DEPLOYING),
+    Permission("ssm:GetParametersByPath", "who has the lock of a service, and which runs are unfinished", "paths of locks and runs", WATCHING),
     Permission("ssm:PutParameter", "taking and renewing locks; what a run is about to do", "locks and runs", DEPLOYING),
     Permission("ssm:DeleteParameters", "forgetting locks that were taken over", "locks", DEPLOYING),
     Permission("ssm:DeleteParameter", "forgetting a run that has ended", "runs", DEPLOYING),

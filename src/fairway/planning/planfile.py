@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fairway.planning.canonical import living_service
 from fairway.planning.hashes import document_hash
+from fairway.planning.unchanged import without_unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,8 @@ class Wanted:
     images: tuple[tuple[str, str], ...]
     sets: tuple[str, ...]
     """`service/container:VARIABLE` of each --set: the values are not kept."""
+    unpinned: frozenset[str] = frozenset()
+    """Images that the plan names by tag: whatever was pushed under it since is meant."""
 
 
 def plan_document(
@@ -51,8 +54,16 @@ def plan_document(
         "tags": [list(pair) for pair in wanted.tags],
         "images": [list(pair) for pair in wanted.images],
         "sets": list(wanted.sets),
+        "unpinned": unpinned_images(release),
         **_contents(release, surroundings),
     }
+
+
+def unpinned_images(release: Release) -> list[str]:
+    """Images that stand in the plan by their tag, because their registry did not have them (or nobody may ask it)."""
+    definitions = [*(item.definition for item in release.services), *(task.definition for task in release.before)]
+    images = {str(c.get("image", "")) for definition in definitions for c in definition["containerDefinitions"]}
+    return sorted(image for image in images if "@" not in image)
 
 
 def _contents(release: Release, surroundings: Surroundings) -> dict[str, Any]:
@@ -96,6 +107,7 @@ def wanted_of(document: Mapping[str, Any]) -> Wanted:
         tags=tuple((str(key), str(tag)) for key, tag in document.get("tags", ())),
         images=tuple((str(container), str(image)) for container, image in document.get("images", ())),
         sets=tuple(document.get("sets", ())),
+        unpinned=frozenset(document.get("unpinned", ())),
     )
 
 
@@ -133,6 +145,30 @@ def disagreements(
             for reason in _task(key, made, now["tasks"][key])
         ),
     ]
+
+
+def is_carried_out(
+    document: Mapping[str, Any], release: Release, pinned: Release, surroundings: Surroundings, environment: str
+) -> bool:
+    """The plan has been done since: the same is rendered, other revisions serve than did, and they are what it plans.
+
+    `pinned`: the release with every image by its digest, as it is deployed.
+    """
+    before = {key: (made.get("living") or {}).get("task_definition") for key, made in document["services"].items()}
+    as_before = {
+        **document,
+        "services": {
+            key: {**made, "living": _living(surroundings.services[item.name])}
+            for item in release.services
+            for key, made in document["services"].items()
+            if key == item.key
+        },
+    }
+    if before.keys() != as_before["services"].keys() or disagreements(as_before, release, surroundings, environment):
+        return False
+    now = {item.key: surroundings.services[item.name].service for item in release.services}
+    moved = any(service is not None and service.task_definition != before[key] for key, service in now.items())
+    return moved and not without_unchanged(pinned, surroundings)[0].services
 
 
 def _keys(made: Mapping[str, Any], now: Mapping[str, Any], what: str) -> list[str]:
