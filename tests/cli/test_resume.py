@@ -132,6 +132,89 @@ def test_a_resumed_run_is_the_same_run(project, fairway, ecs, engine):
     assert report["urgent"] == "customers cannot pay", "said before the first process was killed"
 
 
+def serving_of(project, ecs, key):
+    [service] = ecs.describe_services(cluster=project.cluster, services=[key])["services"]
+    return int(service["taskDefinition"].rsplit(":", 1)[-1])
+
+
+def statuses_of(project, ecs, key):
+    """Of its service deployments, the oldest first."""
+    records = ecs.list_service_deployments(cluster=project.cluster, service=key)["serviceDeployments"]
+    return [record["status"] for record in records][::-1]
+
+
+def nothing_is_left(project, engine):
+    left = parameters(engine, project.cluster)
+    runs = [name for name in left if name.startswith("/fairway/run/")]
+    return runs == [] and all(json.loads(value)["released"] for name, value in left.items())
+
+
+FAILING = (9, 20)
+"""Writes of a release that fails in its second service: from the migrations to the end of the way back."""
+
+
+def kill_a_failing_release(project, fairway, ecs, engine, moment, phase):
+    assert fairway("deploy", "--tag", "v1")[0] == 0
+    project.label("api", exit_after="1", exit_code="3")
+    code, out = run_tool(project, moment, phase, "deploy", "--tag", "v2")
+    assert code == -signal.SIGKILL, out
+    code, out, err = fairway("deploy", "--resume")
+    # after its last write of all the run has ended
+    assert code == 4 or "no run is unfinished" in err, out + err
+    assert (serving_of(project, ecs, "worker"), serving_of(project, ecs, "api")) == (1, 1)
+    assert statuses_of(project, ecs, "worker") == ["SUCCESSFUL"] * 3, "v1, v2, and back once"
+    assert statuses_of(project, ecs, "api") == ["SUCCESSFUL", "ROLLBACK_SUCCESSFUL"]
+    assert len(ecs.list_task_definitions(familyPrefix=f"{project.cluster}-worker")["taskDefinitionArns"]) == 2
+    assert nothing_is_left(project, engine)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_release_that_fails_is_taken_back_once_whoever_ends_it(project, fairway, ecs, engine, number):
+    drawn = random.Random(SEED + number)
+    third = (FAILING[1] - FAILING[0] + 1) // 3
+    moment = FAILING[0] + drawn.randrange(third) + third * number
+    kill_a_failing_release(project, fairway, ecs, engine, moment, drawn.choice(["before", "after"]))
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("number", range(30))
+def test_a_campaign_of_killed_releases_that_fail(project, fairway, ecs, engine, number):
+    drawn = random.Random(2000 + number)
+    moment, phase = drawn.randint(FAILING[0], FAILING[1]), drawn.choice(["before", "after"])
+    kill_a_failing_release(project, fairway, ecs, engine, moment, phase)
+
+
+ROLLBACK_WRITES = 12
+"""Of a rollback of both services: locks, verdicts, updates, and locks again."""
+
+
+def kill_a_rollback(project, fairway, ecs, moment, phase):
+    for tag in ("v1", "v2", "v3"):
+        assert fairway("deploy", "--tag", tag, "--skip", "migrate")[0] == 0
+    assert run_tool(project, moment, phase, "rollback", "--yes")[0] == -signal.SIGKILL
+    code, out, err = fairway("rollback", "--yes")
+    assert code == 0, out + err
+    for key in ("worker", "api"):
+        assert serving_of(project, ecs, key) == 2, f"{key} is back at v2, and not further"
+        assert len(statuses_of(project, ecs, key)) == 4, f"{key} went back once"
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_a_killed_rollback_is_gone_on_with_and_is_one(project, fairway, ecs, number):
+    drawn = random.Random(SEED + number)
+    half = ROLLBACK_WRITES // 2
+    kill_a_rollback(project, fairway, ecs, drawn.randint(1, half) + half * number, drawn.choice(["before", "after"]))
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("number", range(30))
+def test_a_campaign_of_killed_rollbacks(project, fairway, ecs, number):
+    drawn = random.Random(3000 + number)
+    kill_a_rollback(project, fairway, ecs, drawn.randint(1, ROLLBACK_WRITES), drawn.choice(["before", "after"]))
+
+
 def test_what_somebody_has_taken_back_meanwhile_is_not_deployed_over(project, fairway, ecs):
     assert fairway("deploy", "--tag", "v1")[0] == 0
     assert fairway("deploy", "--tag", "v2")[0] == 0

@@ -66,6 +66,8 @@ class RollbackPlan:
     """The deployment that is under way."""
     by_stopping: bool = False
     """ECS's own rollback of the running deployment lands on the chosen revision."""
+    goes_on: bool = False
+    """The running deployment is a rollback already, which somebody began: it is followed."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What UpdateService is told beside the revision: the network and the capacity that belonged to it."""
 
@@ -83,6 +85,7 @@ class RollbackPlan:
         if target.tags.get("fairway:verified-at"):
             notes.append(f"since {target.tags['fairway:verified-at']}")
         how = "ECS rolls the running deployment back" if self.by_stopping else "the service is updated"
+        how = "a rollback that was begun goes on" if self.goes_on else how
         lines = [f"{self.service.name}: {self.current.label()} → {target.label()} ({', '.join(notes)}); {how}"]
         lines += [f"  {line}" for line in difference_lines(self.current, target)]
         lines += [f"  {name} goes back to what it was then" for name in self.settings]
@@ -137,6 +140,12 @@ def plan_rollback(
             return Unchanged(current, f"{reason} (--further goes back once more)")
     if to is not None and running is None and _is_meant(current, to):
         return Unchanged(current, f"{name} is at {to} already: nothing to do")
+    if to is None and running is not None and not further:
+        left = _left_by(observer, running, current)
+        if left is not None:
+            return RollbackPlan(
+                service, left, Choice(current, is_verified=current.verdict == GOOD), running, goes_on=True
+            )
     choice = last_known_good(observer, service, current_arn) if to is None else _named(observer, current, to)
     if choice is None:
         raise NothingToGoBackTo(
@@ -153,7 +162,7 @@ def plan_rollback(
         _refuse_old_secrets(observer, name, choice.definition)
     by_stopping = running is not None and has_source(observer, running, choice.definition.arn)
     settings = {} if by_stopping else settings_of(observer, service, choice.definition.arn)
-    return RollbackPlan(service, current, choice, running, by_stopping, settings)
+    return RollbackPlan(service, current, choice, running, by_stopping, settings=settings)
 
 
 def _refuse_old_secrets(observer: Observer, name: str, target: TaskDefinition) -> None:
@@ -171,7 +180,12 @@ def _left_by_rollback(observer: Observer, name: str, current: TaskDefinition) ->
     if not records or records[0].status != SUCCESSFUL:
         return None
     whole = observer.describe_deployments([records[0].arn]).get(records[0].arn)
-    of = observer.revision_definitions(source.arn for source in (() if whole is None else whole.source_revisions))
+    return None if whole is None else _left_by(observer, whole, current)
+
+
+def _left_by(observer: Observer, record: ServiceDeployment, current: TaskDefinition) -> TaskDefinition | None:
+    """The bad revision from which a deployment goes back to an older one; None: it goes forward."""
+    of = observer.revision_definitions(source.arn for source in record.source_revisions)
     for arn in of.values():
         source = observer.find_task_definition(arn)
         if source is not None and source.verdict == BAD and source.number > current.number:
@@ -247,6 +261,8 @@ def _named(observer: Observer, current: TaskDefinition, to: str) -> Choice:
 def start_rollback(observer: Observer, pace: Pace, plan: RollbackPlan) -> Followed:
     """Begin to go back; the deployment that is to be followed then."""
     target = plan.choice.definition
+    if plan.goes_on and plan.running is not None:
+        return Followed(plan.service.name, plan.running.arn, target)
     if plan.by_stopping and plan.running is not None:
         going = plan.running.status in ROLLING_BACK
         if going or stop_deployment(observer, plan.running.arn) is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fairway.deployment.follow import Followed, Watcher
 from fairway.deployment.give_up import clear_sign
 from fairway.deployment.guard_alarms import guard
-from fairway.deployment.known_good import last_known_good, settings_of
+from fairway.deployment.known_good import has_source, last_known_good, settings_of
 from fairway.deployment.order import ready
 from fairway.deployment.outcome import Ending, Outcome
 from fairway.deployment.register import register, with_tags
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from fairway.deployment.context import Context
     from fairway.deployment.release import Release, ServiceRelease
-    from fairway.observed import TaskDefinition
+    from fairway.observed import Service, TaskDefinition
     from fairway.project.checks import Monitoring
 
 
@@ -362,8 +362,13 @@ class Services:
     def _take_one_back(self, key: str, item: Followed, why: str) -> None:
         context = self._context
         observer = context.observer
-        was = observer.find_task_definition(self._before[key])
         service = observer.services([item.service]).get(item.service)
+        going = self._way_back_of(item) if context.is_resumed else None
+        if going is not None:
+            # which alarms it had before, that process alone knew: `apply` brings back what the file says
+            self._follow_back(key, going, None)
+            return
+        was = observer.find_task_definition(self._before[key])
         if service is None or service.task_definition != item.target.arn:
             self.result.kept[key] = "somebody else has changed it since"
             return
@@ -381,18 +386,34 @@ class Services:
         except FairwayError as error:
             self.result.went_back[key] = Outcome(Ending.NOT_ROLLED_BACK, error.message)
             return
-        back = Followed(item.service, begun.record.arn, was)
+        self._follow_back(key, Followed(item.service, begun.record.arn, was), service)
+
+    def _way_back_of(self, item: Followed) -> Followed | None:
+        """The newest service deployment, when it brings an older revision back in place of this one: a process before began it."""
+        observer = self._context.observer
+        records = observer.service_deployments(item.service, most=1)
+        record = observer.describe_deployments([records[0].arn]).get(records[0].arn) if records else None
+        if record is None or not has_source(observer, record, item.target.arn):
+            return None
+        of = observer.revision_definitions([record.target_revision.arn])
+        target = observer.find_task_definition(of.get(record.target_revision.arn, ""))
+        is_back = target is not None and target.family == item.target.family and target.number < item.target.number
+        return Followed(item.service, record.arn, target) if target is not None and is_back else None
+
+    def _follow_back(self, key: str, back: Followed, before: Service | None) -> None:
+        """`before`: the service as it was, with its alarms."""
+        context, was = self._context, back.target
         # without the run's own time-out: what was begun to go back is followed to its end
-        watcher = Watcher(observer, context.pace, context.listener)
+        watcher = Watcher(context.observer, context.pace, context.listener)
         while not watcher.look([back]):
             watcher.wait()
         assert back.outcome is not None
-        if back.outcome.ending is Ending.SUCCEEDED:
-            restore_alarms(observer, service, context.listener)
+        if back.outcome.ending is Ending.SUCCEEDED and before is not None:
+            restore_alarms(context.observer, before, context.listener)
         self.result.went_back[key] = back.outcome
         context.tell(
             "taken_back",
-            item.service,
+            back.service,
             f"{was.label()}: {back.outcome.text}",
             is_problem=back.outcome.ending is not Ending.SUCCEEDED,
             outcome=str(back.outcome.ending),
