@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import boto3
 import pytest
 from tests.cli.test_plan import events
 
@@ -63,6 +64,35 @@ def test_a_plan_of_what_was_written_shows_nothing(living, fairway, monkeypatch, 
     assert {event["manage"] for event in events(out, "planned_service")} == {manage}
     monkeypatch.setenv("DB_PASSWORD", "another")
     assert fairway("plan", "api", "--tag", "v1", "--exit-code")[0] == 3, "the secret is compared"
+
+
+@pytest.mark.slow
+def test_an_image_that_fairway_pinned_has_its_tag_again(project, fairway, engine, tmp_path_factory, monkeypatch):
+    ecr = boto3.client(
+        "ecr",
+        endpoint_url=engine.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+    )
+    repository = project.cluster.lower()
+    ecr.create_repository(repositoryName=repository)
+    ecr.put_image(repositoryName=repository, imageManifest='{"schemaVersion": 2}', imageTag="v1")
+    image = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{repository}"
+    task = project.read("worker.task.json")
+    task["containerDefinitions"][0]["image"] = f"{image}:{{{{ tag }}}}"
+    project.write("worker.task.json", task | {"executionRoleArn": "arn:aws:iam::123456789012:role/execution"})
+    code, out, err = fairway("deploy", "worker", "--tag", "v1", "--skip", "lint")
+    assert code == 0, out + err
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    monkeypatch.setenv("FAIRWAY_PORT", str(engine.port))
+    code, out, err = fairway("init", "--from", f"{project.cluster}/worker", "shop")
+    assert code == 0, out + err
+    assert "was pinned by its digest; {{ tag }} stands for its version, v1" in out
+    assert "checked: what lives and what is written differ in nothing" in out
+    assert f'"image": "{image}:{{{{ tag }}}}"' in Path("shop/deploy/worker.task.json").read_text()
+    monkeypatch.chdir("shop")
+    assert fairway("plan", "--tag", "v1", "--exit-code")[0] == 0
 
 
 @pytest.mark.slow

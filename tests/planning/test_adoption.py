@@ -10,6 +10,7 @@ import pytest
 from tests.planning.builders import PASSWORD, a_definition, a_service_file, as_deployed, registered
 
 from fairway.errors import UsageError
+from fairway.observed import DIGEST_TAG, VERSION_TAG
 from fairway.planning.adoption import Written, adopt, key_of, project_files, split_image, toml_text, with_tag
 from fairway.planning.changes import definition_changes, service_changes
 from fairway.planning.defaults import SERVICE, TASK_DEFINITION, Default
@@ -184,6 +185,34 @@ def test_which_images_have_the_tag(images, behind, expected, tag):
     assert {item["name"]: item["image"] for item in made["containerDefinitions"]} == expected
     assert found == tag
     assert bool(notes) is (tag is None)
+
+
+PINNED = f"{ECR}@sha256:{'0' * 64}"
+OTHER = f"{ECR}-proxy@sha256:{'1' * 64}"
+TAGS = {VERSION_TAG: "v7", DIGEST_TAG: f"sha256:{'0' * 64}"}
+
+
+@pytest.mark.parametrize(
+    ("images", "tags", "expected", "tag", "notes"),
+    [
+        pytest.param({"app": PINNED}, TAGS, [f"{ECR}:{{{{ tag }}}}"], "v7", ["stands for its version, v7"], id="pinned by Fairway"),
+        pytest.param({"app": PINNED}, {}, [PINNED], None, [f'write "image": "{ECR}:{{{{ tag }}}}"'], id="pinned by somebody else"),
+        pytest.param({"app": PINNED}, {VERSION_TAG: "v7"}, [PINNED], None, ["no tag of the revision says"], id="a version without a digest"),
+        pytest.param({"app": PINNED}, {**TAGS, DIGEST_TAG: "sha256:1"}, [PINNED], None, ["no tag of the revision says"], id="the digest of another image"),
+        pytest.param({"app": PINNED}, {**TAGS, VERSION_TAG: "a b"}, [PINNED], None, ["no tag of the revision says"], id="a version that is no tag"),
+        pytest.param({"app": PINNED, "proxy": OTHER}, TAGS, [f"{ECR}:{{{{ tag }}}}", OTHER], "v7", ["its version, v7", f'if it is released together with app, for releases by --tag write "image": "{ECR}-proxy:{{{{ tag }}}}"'], id="another one beside it"),
+        pytest.param({"app": "shop"}, TAGS, ["shop"], None, ['has no tag: it stays as it is; for releases by --tag write "image": "shop:{{ tag }}"'], id="no tag, no digest"),
+        pytest.param({"app": "shop:latest"}, TAGS, ["shop:latest"], None, ['write "image": "shop:{{ tag }}"'], id="a tag that moves"),
+    ],
+)  # fmt: skip
+def test_an_image_by_its_digest(images, tags, expected, tag, notes):
+    containers = [{"name": name, "image": image, "essential": name == "app"} for name, image in images.items()]
+    made, found, said = with_tag({"containerDefinitions": containers}, None, tags)
+    assert [item["image"] for item in made["containerDefinitions"]] == expected
+    assert found == tag
+    assert len(said) == len(notes)
+    for note, text in zip(said, notes, strict=True):
+        assert text in note
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,8 @@ def _check(
     out: Output,
 ) -> int:
     """The files, read as a plan reads them, against what lives: nothing may differ."""
-    from fairway.deployment.release import Choices, make_release  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.deployment.pin import pin_images  # noqa: PLC0415 - only what a verb needs is imported
+    from fairway.deployment.release import Choices, make_release  # noqa: PLC0415
     from fairway.planning.changes import definition_changes, service_changes  # noqa: PLC0415
     from fairway.project.load import load_project  # noqa: PLC0415
 
@@ -227,7 +228,8 @@ def _check(
     whole = replace(project, services={key: replace(spec, manage="service") for key, spec in project.services.items()})
     tags = tuple((item.key, item.tag) for item in adopted if item.tag is not None)
     differing = []
-    for item in make_release(whole, Choices(tuple(project.services), tags=tags)).services:
+    release = pin_images(place.aws, make_release(whole, Choices(tuple(project.services), tags=tags)))
+    for item in release.services:
         living = surroundings.services[item.name]
         found = definition_changes(item.definition, living.serving).found
         found += service_changes(item, living, surroundings.default_strategy).found

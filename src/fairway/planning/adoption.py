@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from fairway.errors import UsageError
+from fairway.observed import DIGEST_TAG, VERSION_TAG
 from fairway.planning.canonical import NOT_REGISTERED, own_tags, shown_members, with_compute
 from fairway.planning.defaults import TASK_DEFINITION, service_defaults
 from fairway.planning.pruned import pruned, without_host_ports
@@ -27,6 +28,7 @@ TAG: Final = "{{ tag }}"
 _ECR: Final = re.compile(r"\d{12}\.dkr\.ecr\..*")
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ESCAPE: Final = re.compile(r"\$\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_IMAGE_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _NO_KEY: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _MOVING: Final = frozenset({"latest"})
 
@@ -89,7 +91,7 @@ def adopt_definition(
     if tags:
         definition["tags"] = _pairs(tags)
     _refuse_texts(key, [definition])
-    return with_tag(_escaped(secrets.without(definition, key)), service)
+    return with_tag(_escaped(secrets.without(definition, key)), service, serving.tags)
 
 
 def _service(living: Living, default_strategy: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -167,26 +169,55 @@ def _refuse_texts(key: str, documents: Sequence[Any]) -> None:
 
 
 def with_tag(
-    definition: Mapping[str, Any], service: Mapping[str, Any] | None
+    definition: Mapping[str, Any], service: Mapping[str, Any] | None, tags: Mapping[str, str] | None = None
 ) -> tuple[dict[str, Any], str | None, tuple[str, ...]]:
     """(definition, tag, notes): `{{ tag }}` in the image of the container that is released, and of those released with it.
 
     Released is the container behind the load balancer; else the only one, the only essential one, or the only one whose image
-    is in ECR. With it go other images of ECR that have the same tag.
+    is in ECR. With it go other images of ECR that have the same tag. `tags`: of the revision; Fairway's own say which version a
+    digest is.
     """
     containers = [dict(item) for item in definition["containerDefinitions"]]
     main = _released(containers, service)
     if main is None:
         return {**definition}, None, ("which container is released cannot be told: put {{ tag }} into its image",)
     name, tag = split_image(str(main.get("image", "")))
-    if tag is None or tag in _MOVING:
-        why = f"has the tag {tag}, which moves" if tag else "has no tag"
-        return {**definition}, None, (f"the image of {main['name']} {why}: it stays as it is",)
+    if tag is None:
+        return _with_version(definition, containers, main, tags or {})
+    if tag in _MOVING:
+        why = f"the image of {main['name']} has the tag {tag}, which moves: it stays as it is"
+        return {**definition}, None, (f"{why}; {_by_hand(name)}",)
     for container in containers:
         other, its_tag = split_image(str(container.get("image", "")))
         if container is main or (its_tag == tag and _ECR.match(other) and _ECR.match(name)):
             container["image"] = f"{other}:{TAG}"
     return {**definition, "containerDefinitions": containers}, tag, ()
+
+
+def _with_version(
+    definition: Mapping[str, Any], containers: list[dict[str, Any]], main: dict[str, Any], tags: Mapping[str, str]
+) -> tuple[dict[str, Any], str | None, tuple[str, ...]]:
+    """As `with_tag`, for an image without a tag: Fairway pins images, and writes down their version and digest."""
+    image = str(main.get("image", ""))
+    name, _, digest = image.partition("@")
+    version = tags.get(VERSION_TAG, "")
+    if not digest or digest != tags.get(DIGEST_TAG) or not _IMAGE_TAG.fullmatch(version):
+        why = "is named by its digest, whose version no tag of the revision says" if digest else "has no tag"
+        return {**definition}, None, (f"the image of {main['name']} {why}: it stays as it is; {_by_hand(name)}",)
+    main["image"] = f"{name}:{TAG}"
+    notes = [f"the image of {main['name']} was pinned by its digest; {TAG} stands for its version, {version}"]
+    for container in containers:
+        other, _, pinned = str(container.get("image", "")).partition("@")
+        if container is not main and pinned and _ECR.match(other):
+            notes.append(
+                f"the image of {container['name']} is named by its digest: it stays as it is; if it is released together with "
+                f"{main['name']}, {_by_hand(other)}"
+            )
+    return {**definition, "containerDefinitions": containers}, version, tuple(notes)
+
+
+def _by_hand(name: str) -> str:
+    return f'for releases by --tag write "image": "{split_image(name)[0]}:{TAG}"'
 
 
 def _released(containers: Sequence[dict[str, Any]], service: Mapping[str, Any] | None) -> dict[str, Any] | None:
