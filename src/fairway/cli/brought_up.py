@@ -16,6 +16,7 @@ from fairway.clock import monotonic
 from fairway.errors import FairwayError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from fairway.aws.session import Aws
@@ -54,7 +55,7 @@ def show(
     out.text(f"  {address}/version → {version}")
     tell_after_up(told, problem, out, environment)
     out.text()
-    _hint(balanced.key, environment, out)
+    _hint(balanced.key, [*project.tasks, *project.services], environment, out)
     out.event(
         "up",
         address=address,
@@ -70,10 +71,15 @@ def show(
     return _count(address, arguments, out)
 
 
-def _hint(key: str, environment: str | None, out: Output) -> None:
+def _hint(key: str, whole: Sequence[str], environment: str | None, out: Output) -> None:
     out.text("try, in another terminal:")
     broken = f"deploy {key} --tag v3 --set {key}:TASKMANAGER_FAULTS=crash_at_start"
-    hints = [(f"deploy {key} --tag v2", "a good deployment"), (broken, "a broken one"), ("down", "stop everything")]
+    hints = [
+        (f"deploy {key} --tag v2", "a good deployment"),
+        (broken, "a broken one"),
+        ("deploy --tag v4", f"a whole release: {', '.join(whole)}"),
+        ("down", "stop everything"),
+    ]
     lines = [(command(words, environment), what) for words, what in hints]
     width = max(len(line) for line, _ in lines)
     for line, what in lines:
