@@ -4,7 +4,7 @@ import asyncio
 import csv
 import io
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select, update
@@ -67,6 +67,21 @@ async def test_an_export_holds_all_tasks_newest_first(database, monkeypatch, chu
     assert [task["title"] for task in content["tasks"]] == ["t4", "t3", "t2", "t1", "t0"]
     assert content["project"] == {"id": str(project_id), "name": "Garden", "description": ""}
     assert {type(task[name]) for task in content["tasks"] for name in ("id", "project_id")} == {str}
+
+
+def test_a_task_is_written_as_the_api_shows_it():
+    row = {"id": 7, "project_id": 3, "title": "t", "description": "", "status": "todo", "priority": 2, "due_at": None}
+    row |= {"created_at": "c", "updated_at": "u", "due_on": date(2027, 1, 2), "number": 12, "project_key": "OPS"}
+    row |= {"assignee_id": None, "parent_id": 2**60, "label_ids": [5, 17], "sort_value": 7, "is_shared": 0}
+    [shown] = json.loads(f"[{formats.piece('json', [row], first=True)}]")
+    assert (shown["assignee_id"], shown["parent_id"], shown["label_ids"]) == (None, str(2**60), ["5", "17"])
+    assert (shown["reference"], shown["due_on"]) == ("OPS-12", "2027-01-02")
+    assert not {"sort_value", "is_shared", "project_key"} & set(shown)
+    [cells] = csv.DictReader(io.StringIO(formats.head("csv", {}) + formats.piece("csv", [row], first=True)))
+    assert (cells["due_on"], cells["reference"], cells["assignee_id"]) == ("2027-01-02", "OPS-12", "")
+    assert (cells["parent_id"], cells["label_ids"]) == (str(2**60), "5 17")
+    [early] = json.loads(f"[{formats.piece('json', [row | {'number': None}], first=True)}]")
+    assert early["reference"] is None
 
 
 @pytest.mark.parametrize("chunk", [2, 200])

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 Format = Literal["json", "csv"]
 MEDIA_TYPES: Final[dict[str, str]] = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
-COLUMNS: Final = ("id", "title", "description", "status", "priority", "due_at", "created_at", "updated_at")
+COLUMNS: Final = (
+    *("id", "title", "description", "status", "priority", "due_at", "created_at", "updated_at"),
+    # new ones come last: somebody may count columns
+    *("due_on", "reference", "assignee_id", "parent_id", "label_ids"),
+)
+_INTERNAL: Final = frozenset({"project_key", "sort_value", "is_shared"})
+"""What a list reads beside the task."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula, or cuts off before it does (OWASP, "CSV Injection")."""
 
@@ -29,9 +35,9 @@ def head(form: str, project: Mapping[str, Any]) -> str:
 def piece(form: str, tasks: Sequence[Mapping[str, Any]], *, first: bool) -> str:
     """Some tasks; `first`: none came before."""
     if form == "csv":
-        return _rows([[_cell(task[name]) for name in COLUMNS] for task in tasks])
+        return _rows([[_cell(shown[name]) for name in COLUMNS] for shown in map(_shown, tasks)])
     # the brackets off: the pieces are one list
-    text = orjson.dumps([_as_json(task) for task in tasks], option=orjson.OPT_UTC_Z).decode()[1:-1]
+    text = orjson.dumps([_shown(task) for task in tasks], option=orjson.OPT_UTC_Z).decode()[1:-1]
     return text if first or not text else f",{text}"
 
 
@@ -48,6 +54,8 @@ def defused(text: str) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list):
+        return " ".join(value)
     if hasattr(value, "isoformat"):
         return str(value.isoformat()).replace("+00:00", "Z")
     return defused(value) if isinstance(value, str) else str(value)
@@ -59,6 +67,16 @@ def _rows(rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def _as_json(task: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(task: Mapping[str, Any]) -> dict[str, Any]:
+    """The task as the API shows it; `reference` is None in a row of a release before references."""
+    shown = {name: _as_text(name, value) for name, value in task.items() if name not in _INTERNAL}
+    key, number = task.get("project_key"), task.get("number")
+    shown["reference"] = None if key is None or number is None else f"{key}-{number}"
+    return shown
+
+
+def _as_text(name: str, value: Any) -> Any:
     # an id is a text: JavaScript has no whole numbers of 64 bits
-    return {name: str(value) if name == "id" or name.endswith("_id") else value for name, value in task.items()}
+    if name == "label_ids":
+        return [str(label_id) for label_id in value or ()]
+    return str(value) if value is not None and (name == "id" or name.endswith("_id")) else value
